@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A Swift target with the settings that every Swift target of the package shares.
+func swift(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+/// The tests of one target; `dependencies` are what they need beside it.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
+        swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "embdb",
+    products: [
+        .library(name: "EmbDB", targets: ["EmbDB"]),
+        .executable(name: "embdb", targets: ["embdb"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // Floor 0: C
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+        // The next two come with libhdf5-dev.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CKernels"),
+        .target(name: "CDefaultModel"),
+
+        // Floor 1: numbers
+        swift("Numerics", ["COpenBLAS", "CKernels"]),
+
+        // Floor 2: files, graphs, storage; none knows another
+        swift("AnnData", ["CHDF5", "Numerics"]),
+        swift("Checkpoints", ["CZlib", "Numerics"]),
+        swift("HNSW", ["CKernels", "Numerics"]),
+        swift("LMDBStore", ["CLMDB", "CZlib", "Numerics"]),
+
+        // Floor 3: genes and cells
+        swift("Tokenizers", ["Checkpoints", "Numerics"]),
+        swift("CellTransformer", ["CKernels", "Checkpoints", "Numerics"]),
+
+        // Floor 4: the database
+        swift(
+            "EmbDB",
+            [
+                "AnnData", "CCrypto", "CDefaultModel", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore",
+                "Numerics", "Tokenizers",
+            ]),
+
+        // Floor 5: the command line
+        .executableTarget(
+            name: "embdb",
+            dependencies: ["EmbDB", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: swiftSettings),
+
+        // Tests
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        tests("Numerics", ["CKernels"]),
+        tests("AnnData"),
+        tests("Checkpoints"),
+        tests("HNSW", ["Numerics"]),
+        tests("LMDBStore", ["Numerics"]),
+        tests("Tokenizers", ["Checkpoints", "AnnData"]),
+        tests("CellTransformer", ["Checkpoints", "Numerics"]),
+        tests("EmbDB"),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c17
+)

@@ -1,0 +1,3 @@
+#ifndef CDEFAULTMODEL_H
+#define CDEFAULTMODEL_H
+#endif

@@ -1,0 +1,46 @@
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// SIMD kernels. One dispatch table is filled once at run time with the best level that the CPU has;
+// EMBDB_SIMD=scalar|avx2|avx512|neon in the environment lowers it. Within a level results are bit-equal from run
+// to run and do not depend on how many rows are passed at once; between levels they differ in the last bits.
+
+typedef enum { EK_SCALAR = 0, EK_AVX2 = 1, EK_AVX512 = 2, EK_NEON = 3 } ek_level;
+
+/// The level in use.
+ek_level ek_current_level(void);
+/// Whether this CPU and build can run `level`.
+int ek_level_available(ek_level level);
+/// Uses `level` from now on, for tests; 0 if it is not available. Not for use beside running kernels.
+int ek_use_level(ek_level level);
+/// "scalar", "avx2", "avx512" or "neon".
+const char *ek_level_name(ek_level level);
+
+// One query against `n` rows, each given by its address. `rows` may point anywhere; no alignment is demanded.
+/// out[i] = sum over d of query[d] * rows[i][d]
+void ek_dot_f32(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
+/// out[i] = sum over d of (query[d] - rows[i][d])^2
+void ek_squared_l2_f32(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
+/// out[i] = sum over d of query[d] * (rows[i][d] - 128): s8 query against u8 codes with an offset of 128.
+/// Exact in 32 bits for dimension <= 65536.
+void ek_dot_s8u8(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out);
+
+/// Divides x by its Euclidean norm and returns the norm; a zero vector stays as it is.
+float ek_normalise_f32(float *x, size_t n);
+/// Each row of x [rows, columns] becomes softmax(scale * row); `stride` floats from row to row.
+void ek_softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale);
+/// out[r] = (x[r] + residual[r] - mean) / sqrt(var + epsilon) * gain + bias, per row of [rows, columns]; biased
+/// variance. `residual` may be NULL; out may be x.
+void ek_layer_norm_f32(float *out, const float *x, const float *residual, const float *gain, const float *bias,
+                       size_t rows, size_t columns, float epsilon);
+/// x[r] += bias, per row.
+void ek_bias_f32(float *x, const float *bias, size_t rows, size_t columns);
+/// x[r] = max(0, x[r] + bias), per row. NaN stays NaN.
+void ek_bias_relu_f32(float *x, const float *bias, size_t rows, size_t columns);
+/// x[r] = g(x[r] + bias), g(v) = v/2 * (1 + erf(v / sqrt(2))), the exact form (error below 1e-6).
+void ek_bias_gelu_f32(float *x, const float *bias, size_t rows, size_t columns);
+
+#endif

@@ -1,0 +1,34 @@
+/// Uninitialised-on-request memory on a 64-byte boundary (a cache line), owned by one value and freed with it.
+///
+/// The border to C and the kernels: `baseAddress` is valid while the buffer lives.
+package struct AlignedBuffer<Element: BitwiseCopyable>: ~Copyable {
+    package let baseAddress: UnsafeMutablePointer<Element>
+    package let count: Int
+
+    /// `count` elements set to `value`.
+    package init(repeating value: Element, count: Int) {
+        precondition(count >= 0, "a buffer has no negative size")
+        let bytes = max(1, count) * MemoryLayout<Element>.stride
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        baseAddress = raw.bindMemory(to: Element.self, capacity: max(1, count))
+        baseAddress.initialize(repeating: value, count: count)
+        self.count = count
+    }
+
+    deinit { UnsafeMutableRawPointer(baseAddress).deallocate() }
+
+    package var pointer: UnsafeMutableBufferPointer<Element> {
+        UnsafeMutableBufferPointer(start: baseAddress, count: count)
+    }
+
+    package subscript(index: Int) -> Element {
+        get {
+            precondition(index >= 0 && index < count, "index outside of the buffer")
+            return baseAddress[index]
+        }
+        set {
+            precondition(index >= 0 && index < count, "index outside of the buffer")
+            baseAddress[index] = newValue
+        }
+    }
+}

@@ -1,0 +1,63 @@
+/// A set of rows, one bit each: which cells an expression keeps, which are deleted.
+public struct Bitmap: Sendable, Equatable {
+    /// Number of rows, members or not.
+    public let count: Int
+    /// 64 rows a word, the lowest row in the lowest bit; bits past `count` are 0.
+    package private(set) var words: [UInt64]
+
+    /// `count` rows, all in or all out.
+    public init(count: Int, filled: Bool = false) {
+        self.count = count
+        words = [UInt64](repeating: filled ? .max : 0, count: (count + 63) / 64)
+        clearTail()
+    }
+
+    /// Whether `row` is in the set; false outside of 0..<count.
+    public subscript(row: Int) -> Bool {
+        get { row >= 0 && row < count && words[row >> 6] >> UInt64(row & 63) & 1 == 1 }
+        set {
+            precondition(row >= 0 && row < count, "row \(row) of \(count)")
+            let bit = UInt64(1) << UInt64(row & 63)
+            if newValue { words[row >> 6] |= bit } else { words[row >> 6] &= ~bit }
+        }
+    }
+
+    /// Number of rows in the set. O(count / 64).
+    public var population: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
+    /// The rows in the set, ascending.
+    public var rows: [Int] {
+        var result: [Int] = []
+        result.reserveCapacity(population)
+        for (index, word) in words.enumerated() {
+            var rest = word
+            while rest != 0 {
+                result.append(index * 64 + rest.trailingZeroBitCount)
+                rest &= rest - 1
+            }
+        }
+        return result
+    }
+
+    /// Keeps the rows that are in both.
+    public mutating func formIntersection(_ other: Bitmap) {
+        precondition(count == other.count, "bitmaps of different sizes")
+        for index in words.indices { words[index] &= other.words[index] }
+    }
+
+    /// Adds the rows of `other`.
+    public mutating func formUnion(_ other: Bitmap) {
+        precondition(count == other.count, "bitmaps of different sizes")
+        for index in words.indices { words[index] |= other.words[index] }
+    }
+
+    /// Turns members into non-members and the other way round.
+    public mutating func invert() {
+        for index in words.indices { words[index] = ~words[index] }
+        clearTail()
+    }
+
+    private mutating func clearTail() {
+        if count & 63 != 0, let last = words.indices.last { words[last] &= (1 << UInt64(count & 63)) - 1 }
+    }
+}

@@ -1,0 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+package func logarithm(_ x: Double) -> Double { log(x) }
+package func cosine(_ x: Double) -> Double { cos(x) }
+package func complementaryErrorFunction(_ x: Double) -> Double { erfc(x) }
