@@ -37,7 +37,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CKernels"),
-        .target(name: "CDefaultModel"),
+        .target(name: "CDefaultModel", exclude: ["config.json", "vocabulary.tsv"]),
 
         // Floor 1: numbers
         swift("Numerics", ["COpenBLAS", "CKernels"]),
@@ -80,5 +80,5 @@ let package = Package(
             name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
-    cLanguageStandard: .c17
+    cLanguageStandard: .c2x
 )
