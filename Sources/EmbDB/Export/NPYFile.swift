@@ -1,5 +1,5 @@
 internal import Foundation
-public import Numerics
+internal import Numerics
 
 /// NumPy's array file (format 1.0 and 2.0, as specified in `numpy.lib.format`): what ``Database`` exports embeddings
 /// to and takes query vectors from.
@@ -14,12 +14,20 @@ public enum NPYFile {
         return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
     }
 
+    /// The vectors of ``readMatrix(_:)``, one array each.
+    ///
+    /// - Throws: as ``readMatrix(_:)``.
+    public static func readVectors(_ path: String) throws(EmbDBError) -> [[Float]] {
+        let matrix = try readMatrix(path)
+        return (0..<matrix.rows).map { Array(matrix[row: $0]) }
+    }
+
     /// Reads a one- or two-dimensional array of float32 or float64 (little-endian, C order); one dimension becomes
     /// one row.
     ///
     /// - Throws: ``EmbDBError/Code/input`` that names the file and what is wrong: not an .npy file, another type,
     ///   Fortran order, more dimensions, too short, NaN or infinite values (with the row).
-    public static func readMatrix(_ path: String) throws(EmbDBError) -> Matrix {
+    static func readMatrix(_ path: String) throws(EmbDBError) -> Matrix {
         func fail(_ what: String) -> EmbDBError { EmbDBError(.input, "\(what) (\(path))") }
         let data: [UInt8]
         do {

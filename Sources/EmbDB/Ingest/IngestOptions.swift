@@ -1,5 +1,3 @@
-public import Numerics
-
 /// Options of ``Database/ingest(_:options:control:)``.
 public struct IngestOptions: Sendable {
     /// What to do with a cell whose id is in the database already.
@@ -40,7 +38,7 @@ public struct IngestOptions: Sendable {
     public var onConflict = Conflict.error
     /// Drop an unfinished ingest of something else and start this one.
     public var restart = false
-    public var threads = Parallel.availableThreads
+    public var threads = Database.availableThreads
 
     public init() {}
 }

@@ -1,5 +1,3 @@
-public import Numerics
-
 /// Options of ``Database/knockouts(options:control:)``.
 public struct KnockoutOptions: Sendable {
     /// What is done to a gene.
@@ -26,7 +24,7 @@ public struct KnockoutOptions: Sendable {
     /// Neighbors of ``KnockoutRanking/Gene/neighborShift``.
     public var k = 10
     public var seed: UInt64 = 0
-    public var threads = Parallel.availableThreads
+    public var threads = Database.availableThreads
 
     /// Moves cells that `from` selects towards those that `to` selects.
     public init(from: String, to: String) {

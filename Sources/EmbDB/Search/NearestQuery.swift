@@ -1,13 +1,11 @@
-public import Numerics
-
 /// What to search from.
 public enum NearestQuery: Sendable {
     /// Stored cells, by id; each is a query.
     case cells([String])
     /// Stored cells that the expression over obs selects; each is a query.
     case selection(String)
-    /// Vectors from outside, one a row; dimension as in the database.
-    case vectors(Matrix)
+    /// Vectors from outside, each as long as the database's dimension.
+    case vectors([[Float]])
 }
 
 /// Options of ``Database/nearest(_:options:control:)``.
@@ -28,7 +26,7 @@ public struct NearestOptions: Sendable {
     public var exact = false
     /// One query: the mean of the queries' embeddings.
     public var centroid = false
-    public var threads = Parallel.availableThreads
+    public var threads = Database.availableThreads
 
     public init() {}
 }

@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import EmbDB
 internal import Foundation
-internal import Numerics
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, json, tsv
@@ -22,7 +21,7 @@ struct OutputOptions: ParsableArguments {
         if let threads, threads < 1 { throw ValidationError("--threads \(threads): give a whole number from 1") }
     }
 
-    var threadCount: Int { threads ?? Parallel.availableThreads }
+    var threadCount: Int { threads ?? Database.availableThreads }
 
     /// Runs `body` with a control that draws progress, prints warnings and stops at Ctrl-C.
     func withControl<R>(_ body: (Control) throws -> R) throws -> R {

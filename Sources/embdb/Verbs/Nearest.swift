@@ -55,7 +55,7 @@ struct Nearest: ParsableCommand {
         options.threads = output.threadCount
         let query: NearestQuery =
             if let vector {
-                .vectors(try NPYFile.readMatrix(vector))
+                .vectors(try NPYFile.readVectors(vector))
             } else if let selection {
                 .selection(selection)
             } else {
