@@ -9,6 +9,10 @@ package enum TensorType: String, Sendable, CaseIterable {
     case float8E4M3 = "F8_E4M3"
     /// 5 exponent and 2 mantissa bits, infinity and NaN as in IEEE 754.
     case float8E5M2 = "F8_E5M2"
+    /// As `float8E4M3` with a bias of 8; no infinity, no negative zero, one NaN ("FNUZ").
+    case float8E4M3FNUZ = "F8_E4M3FNUZ"
+    /// As `float8E5M2` with a bias of 16; no infinity, no negative zero, one NaN ("FNUZ").
+    case float8E5M2FNUZ = "F8_E5M2FNUZ"
     /// 8 exponent bits and nothing else: a power of two, for scales.
     case float8E8M0 = "F8_E8M0"
     case float6E2M3 = "F6_E2M3"
@@ -32,7 +36,7 @@ package enum TensorType: String, Sendable, CaseIterable {
         case .float64, .int64, .uint64, .complex64: 64
         case .float32, .int32, .uint32: 32
         case .float16, .bfloat16, .int16, .uint16: 16
-        case .float8E4M3, .float8E5M2, .float8E8M0, .int8, .uint8, .bool: 8
+        case .float8E4M3, .float8E5M2, .float8E4M3FNUZ, .float8E5M2FNUZ, .float8E8M0, .int8, .uint8, .bool: 8
         case .float6E2M3, .float6E3M2: 6
         case .float4: 4
         }
