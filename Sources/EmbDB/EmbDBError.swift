@@ -40,12 +40,15 @@ public struct EmbDBError: Error, Sendable, CustomStringConvertible {
     public let code: Code
     /// One line: what is wrong (where): what to do.
     public let message: String
+    /// Lines to be shown before the message: an expression's text and a caret below what is wrong with it.
+    public let details: String?
     /// The error of the layer below, if there was one.
     public let underlying: (any Error & Sendable)?
 
-    init(_ code: Code, _ message: String, underlying: (any Error & Sendable)? = nil) {
+    init(_ code: Code, _ message: String, details: String? = nil, underlying: (any Error & Sendable)? = nil) {
         self.code = code
         self.message = message
+        self.details = details
         self.underlying = underlying
     }
 

@@ -69,19 +69,14 @@ struct PendingIngest: Codable, Equatable {
     var nextFile = 0
     var nextRow = 0
     var counts = IngestCounts()
-    /// Visible rows that the new ones replace once they are visible.
-    var replacedRows: [Int] = []
 }
 
 /// What an ingest has done so far.
 struct IngestCounts: Codable, Equatable {
     var added = 0
     var truncated = 0
-    var skipped: [String: Int] = [:]
-    var genesMatched = 0
-    var genesTotal = 0
-    var layer = ""
-    var geneColumn = ""
+    /// Cells without a gene of the vocabulary.
+    var withoutKnownGene = 0
 }
 
 /// The graph beside the vectors: the record `index` of the table `meta`. It is derived: where it is missing or does

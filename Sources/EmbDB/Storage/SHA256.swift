@@ -1,4 +1,5 @@
 internal import CCrypto
+internal import Foundation
 
 /// SHA-256 (FIPS 180-4) of bytes that come in pieces, by the system's OpenSSL.
 struct SHA256: ~Copyable {
@@ -30,5 +31,26 @@ struct SHA256: ~Copyable {
             let hex = String(byte, radix: 16)
             return byte < 16 ? "0" + hex : hex
         }.joined()
+    }
+}
+
+extension SHA256 {
+    /// Of a file's bytes, read in pieces.
+    ///
+    /// - Throws: ``EmbDBError/Code/input`` if it cannot be read.
+    static func ofFile(_ path: String) throws(EmbDBError) -> String {
+        guard let handle = FileHandle(forReadingAtPath: path) else {
+            throw EmbDBError(.input, "the file cannot be read (\(path)): check the path and its permissions")
+        }
+        var hash = SHA256()
+        do {
+            while let piece = try handle.read(upToCount: 1 << 22), !piece.isEmpty {
+                piece.withUnsafeBytes { hash.update($0) }
+            }
+            try handle.close()
+        } catch {
+            throw EmbDBError(.input, "reading failed (\(path)): \(error.localizedDescription)")
+        }
+        return hash.finish()
     }
 }
