@@ -109,27 +109,17 @@ package final class Environment: Sendable {
     /// Bytes of the file.
     package func fileBytes() throws(StoreError) -> UInt64 { try core.file.size() }
 
-    /// Walks all B-trees of the last commit by reading the file, so that no damage can crash: see `PageWalk`.
+    /// Walks all B-trees of the last commit by reading the file, without mapping it: no damage can crash this, while
+    /// LMDB believes what it maps. So `verify` comes here before it opens the file. Writers wait for it.
     ///
-    /// - Throws: `corrupted` with table and reason, `truncated`, `io`.
+    /// - Throws: `corrupted` with table and reason, `truncated`, `notADatabase`, `versionMismatch`, `locked`, `io`.
     /// - Complexity: reads all pages but those of big values.
-    package func checkPages() throws {
-        for _ in 0..<100 {
-            // The transaction keeps its pages from being used again while they are walked.
-            let found = try read { transaction in
-                let identifier = UInt64(transaction.identifier)
-                let header = try FileHeader(descriptor: core.file.descriptor, path: path)
-                guard let snapshot = header.snapshots.first(where: { $0.transactionID == identifier }) else {
-                    return false  // two commits went by since
-                }
-                try PageWalk.check(
-                    header, snapshot, descriptor: core.file.descriptor, fileBytes: core.file.size(), path: path)
-                return true
-            }
-            if found { return }
-        }
-        throw StoreError(
-            .locked, path: path, reason: "the database changes too fast to be checked",
-            advice: "try again when the writer is done")
+    package static func checkPages(ofFile path: String) throws(StoreError) {
+        let file = try DatabaseFile(path: path, creating: false)
+        try file.lockShared(waiting: 2)
+        defer { file.unlockShared() }
+        let header = try FileHeader(descriptor: file.descriptor, path: path)
+        try PageWalk.check(
+            header, header.newest, descriptor: file.descriptor, fileBytes: file.size(), path: path)
     }
 }
