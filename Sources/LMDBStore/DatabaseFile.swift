@@ -1,0 +1,187 @@
+internal import Glibc
+internal import Synchronization
+
+/// Our own descriptor of the database file, beside LMDB's: for the checks before LMDB maps it, for the writer's lock,
+/// and for the extension after a commit. Closed with its owner.
+///
+/// The lock is `flock` on the database file itself (LMDB locks only its `-lock` file): it is released when the process
+/// dies, needs no permission to write, and unlike LMDB's own mutex it can be tried.
+final class DatabaseFile: Sendable {
+    /// What a path leads to, whatever it is called.
+    struct Identity: Hashable, Sendable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    let descriptor: CInt
+    let path: String
+    let identity: Identity
+    let isWritable: Bool
+    /// Whether this call made the (empty) file.
+    let isCreated: Bool
+    /// Readers that share the lock because there is no `-lock` file (see `lockShared`).
+    private let sharers = Mutex(0)
+
+    /// Opens the file for reading and writing, or only for reading where more is not permitted.
+    ///
+    /// - Throws: `notFound`, `notADatabase` (no regular file), `permission`, `io`.
+    init(path: String, creating: Bool) throws(StoreError) {
+        let flags = O_CLOEXEC | O_NONBLOCK
+        var (descriptor, writable, created) = (open(path, O_RDWR | flags), true, false)
+        if descriptor < 0 && errno == ENOENT && creating {
+            descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | flags, 0o666)
+            created = descriptor >= 0
+            if descriptor < 0 && errno == EEXIST { descriptor = open(path, O_RDWR | flags) }
+        }
+        if descriptor < 0 && [EACCES, EPERM, EROFS, EISDIR].contains(errno) {
+            (descriptor, writable) = (open(path, O_RDONLY | flags), false)
+        }
+        guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: path, doing: "opening the database") }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw StoreError(
+                .notADatabase, path: path, reason: "not a regular file", advice: "name the database file itself")
+        }
+        self.descriptor = descriptor
+        self.path = path
+        isWritable = writable
+        isCreated = created
+        identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
+    deinit { close(descriptor) }
+
+    /// Bytes in the file now.
+    func size() throws(StoreError) -> UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw StoreError(systemCode: errno, path: path, doing: "reading the file's size")
+        }
+        return UInt64(status.st_size)
+    }
+
+    /// Takes the writer's lock, trying again for `seconds`. File systems without locks are passed over: LMDB's own
+    /// mutex still keeps writers apart there.
+    ///
+    /// - Throws: `locked`, naming the process that holds it where `/proc/locks` tells.
+    func lockExclusive(waiting seconds: Double) throws(StoreError) { try lock(LOCK_EX, waiting: seconds) }
+
+    func unlock() { _ = flock(descriptor, LOCK_UN) }
+
+    /// Keeps writers out while a reader without LMDB's `-lock` file reads: nothing else would stop them from reusing the
+    /// pages it looks at. Writers of this process cannot exist then.
+    func lockShared(waiting seconds: Double) throws(StoreError) {
+        let outcome = sharers.withLock { count -> StoreError? in
+            if count == 0 {
+                do throws(StoreError) { try lock(LOCK_SH, waiting: seconds) } catch { return error }
+            }
+            count += 1
+            return nil
+        }
+        if let outcome { throw outcome }
+    }
+
+    func unlockShared() {
+        sharers.withLock { count in
+            count -= 1
+            if count == 0 { unlock() }
+        }
+    }
+
+    private func lock(_ kind: CInt, waiting seconds: Double) throws(StoreError) {
+        let start = now()
+        while flock(descriptor, kind | LOCK_NB) != 0 {
+            if errno == EINTR { continue }
+            guard errno == EWOULDBLOCK else { return }
+            guard now() - start < seconds else {
+                let holder = lockHolder().map { "process \($0)" } ?? "another process"
+                throw StoreError(
+                    .locked, path: path, systemCode: EWOULDBLOCK,
+                    reason: "\(holder) is writing to the database", advice: "try again when it is done")
+            }
+            usleep(10_000)
+        }
+    }
+
+    /// The process that holds a `flock` on this file, by `/proc/locks`
+    /// (`1: FLOCK  ADVISORY  WRITE 1234 fe:00:1835 0 EOF`).
+    private func lockHolder() -> Int? {
+        let descriptor = open("/proc/locks", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while case let count = read(descriptor, &buffer, buffer.count), count > 0 { bytes += buffer.prefix(count) }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count >= 6, fields[1] == "FLOCK", let pid = Int(fields[4]), pid > 0,
+                fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == identity.inode
+            else { continue }
+            return pid
+        }
+        return nil
+    }
+
+    private func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}
+
+extension DatabaseFile {
+    /// Checks the header, and that no page which holds something is past the end of the file.
+    ///
+    /// LMDB writes no page that one transaction takes at the end of the file and gives back, so a sound file may be
+    /// shorter than its header says. Our writer extends it after each commit (`extend`), in the same hold of the
+    /// lock; only a kill between the two leaves a short file. So a short file is walked (`PageWalk`): if nothing is
+    /// missing it is extended here, or read as it is where it cannot be.
+    ///
+    /// - Throws: `notADatabase`, `versionMismatch`, `truncated`, `corrupted`, `locked`, `io`.
+    func check() throws(StoreError) {
+        // The header before the size: the file only grows.
+        let header = try FileHeader(descriptor: descriptor, path: path)
+        if let claimed = header.claimedBytes, try size() >= claimed { return }
+        try lockExclusive(waiting: 2)
+        defer { unlock() }
+        try checkShort()
+    }
+
+    private func checkShort() throws(StoreError) {
+        let header = try FileHeader(descriptor: descriptor, path: path)
+        let size = try size()
+        if let claimed = header.claimedBytes, size >= claimed { return }
+        try PageWalk.check(header, header.newest, descriptor: descriptor, fileBytes: size, path: path)
+        guard let claimed = header.claimedBytes else {
+            throw StoreError(
+                .corrupted, path: path, reason: "the header claims \(header.newest.lastPage) pages",
+                advice: "restore the file from a copy")
+        }
+        if isWritable { _ = extend(to: claimed) }
+    }
+
+    /// Makes the file at least `bytes` long, without taking space on disk. A failure is no harm: `check` then walks.
+    func extend(to bytes: UInt64) -> Bool {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, UInt64(status.st_size) < bytes else { return false }
+        return ftruncate(descriptor, off_t(bytes)) == 0 && fsync(descriptor) == 0
+    }
+
+    /// Makes the name of a new file durable.
+    func syncFolder() throws(StoreError) {
+        let folder: String
+        if let slash = path.lastIndex(of: "/") {
+            folder = slash == path.startIndex ? "/" : String(path[..<slash])
+        } else {
+            folder = "."
+        }
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: folder, doing: "opening the folder") }
+        defer { close(descriptor) }
+        // EINVAL: a file system whose folders cannot be synced.
+        guard fsync(descriptor) == 0 || errno == EINVAL else {
+            throw StoreError(systemCode: errno, path: folder, doing: "syncing the folder")
+        }
+    }
+}
