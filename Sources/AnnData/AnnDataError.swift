@@ -62,6 +62,10 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
         if let row { place += ", row \(row)" }
         if let column { place += ", column \(column)" }
         if let value { place += ", value \(value)" }
-        return "\(detail) (\(place))" + (advice.map { ": " + $0 } ?? "")
+        let line = "\(detail) (\(place))" + (advice.map { ": " + $0 } ?? "")
+        // Names come from the file: no line breaks, no orders to a terminal.
+        return String(
+            String.UnicodeScalarView(
+                line.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
     }
 }

@@ -54,7 +54,8 @@ extension Column {
         }
         guard values.shape.count == 1 else {
             throw AnnDataError(
-                .inconsistent, file: file.path, path: values.path, "\(values.path) has \(values.shape.count) dimensions, not 1")
+                .inconsistent, file: file.path, path: values.path,
+                "\(values.path) has \(values.shape.count) dimensions, not 1")
         }
         count = values.count
         if kind == .categories, !values.type.isInteger {
@@ -62,7 +63,8 @@ extension Column {
         }
         if let mask, mask.shape != values.shape {
             throw AnnDataError(
-                .inconsistent, file: file.path, path: mask.path, "the mask has \(mask.count) entries, the values \(count)")
+                .inconsistent, file: file.path, path: mask.path,
+                "the mask has \(mask.count) entries, the values \(count)")
         }
     }
 

@@ -39,12 +39,12 @@ package struct Column: Sendable {
 extension Column {
     /// Values of the rows `rows`, a range of 0..<count.
     package func read(rows: Range<Int>) throws(AnnDataError) -> ColumnValues {
-        precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "rows outside of the column")
         guard let values else {
             throw AnnDataError(
                 .unsupportedEncoding, file: file.path, path: path,
                 "the column \(name) has the encoding \(encoding), which is not read")
         }
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "rows outside of the column")
         let isMissing = try readMask(rows)
         switch kind {
         case .strings:

@@ -118,7 +118,8 @@ struct CompressedColumnReader {
                 let cursor = cursors[index]
                 guard cursor < blockOffsets[index + 1] else {
                     throw AnnDataError(
-                        .inconsistent, file: file.path, path: layer.path, row: row, "the file changed while it was read")
+                        .inconsistent, file: file.path, path: layer.path, row: row, "the file changed while it was read"
+                    )
                 }
                 columns[cursor] = Int32(truncatingIfNeeded: firstColumn + column)
                 values[cursor] = value

@@ -16,8 +16,6 @@ package struct CountLayer: Sendable {
         let indptr: DatasetInfo
         /// Stored entries.
         var entryCount: Int { data.count }
-        /// The dataset of `values`' element type, for a look at some.
-        var sample: DatasetInfo { data }
     }
 
     /// `X`, `layers/NAME` or `raw/X`: also the path inside of the file.
@@ -59,7 +57,8 @@ extension CountLayer {
             layout = .dense(matrix)
         default:
             throw AnnDataError(
-                .unsupportedEncoding, file: file.path, path: path, "\(path) has the encoding \(encoding), which is not read",
+                .unsupportedEncoding, file: file.path, path: path,
+                "\(path) has the encoding \(encoding), which is not read",
                 advice: "store it as a csr_matrix")
         }
         guard shape == [rowCount, columnCount] else {
@@ -107,7 +106,9 @@ extension CountLayer.SparseParts {
     func check(_ file: HDF5File, path: String, majorCount: Int) throws(AnnDataError) {
         for part in [data, indices, indptr] {
             guard part.shape.count == 1 else {
-                throw AnnDataError(.inconsistent, file: file.path, path: part.path, "\(part.path) has \(part.shape.count) dimensions, not 1")
+                throw AnnDataError(
+                    .inconsistent, file: file.path, path: part.path,
+                    "\(part.path) has \(part.shape.count) dimensions, not 1")
             }
         }
         guard data.type.isNumeric || data.type == .boolean else {
@@ -127,7 +128,8 @@ extension CountLayer.SparseParts {
         try file.read(indptr, start: [0], count: [1], into: &ends)
         guard ends == [0] else {
             throw AnnDataError(
-                .inconsistent, file: file.path, path: indptr.path, row: 0, value: ends.first.map { Double($0) }, "indptr does not start at 0")
+                .inconsistent, file: file.path, path: indptr.path, row: 0, value: ends.first.map { Double($0) },
+                "indptr does not start at 0")
         }
         try file.read(indptr, start: [majorCount], count: [1], into: &ends)
         guard ends == [data.count] else {

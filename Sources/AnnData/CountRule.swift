@@ -33,6 +33,7 @@ package enum CountRule: Sendable {
                     "raw counts are needed; they may be in another layer, or take the values as normalized"
                 )
             }
-        return AnnDataError(code, file: file, path: path, row: row, column: column, value: value, detail, advice: advice)
+        return AnnDataError(
+            code, file: file, path: path, row: row, column: column, value: value, detail, advice: advice)
     }
 }

@@ -51,10 +51,6 @@ package struct DataFrame: Sendable {
             guard let names = order.stringArray else {
                 throw AnnDataError(.inconsistent, file: file.path, path: path, "column-order of \(path) holds no names")
             }
-            if let missing = names.first(where: { kinds[$0] == nil }) {
-                throw AnnDataError(
-                    .inconsistent, file: file.path, path: path, "the column \(missing) of \(path) is not in the file")
-            }
             columnNames = names
         } else {
             columnNames = others
@@ -65,13 +61,21 @@ package struct DataFrame: Sendable {
     /// none, and an error if its length is not that of the index.
     package func column(named name: String) throws(AnnDataError) -> Column {
         if name == index.name { return index }
-        guard let kind = kinds[name], columnNames.contains(name) else {
+        guard columnNames.contains(name) else {
             let near = nearestNames(to: name, in: columnNames)
             let proposal =
-                near.isEmpty ? "there are: \(columnNames.prefix(20).joined(separator: ", "))" : "did you mean \(near.joined(separator: ", "))?"
+                near.isEmpty
+                ? "there are: \(columnNames.prefix(20).joined(separator: ", "))"
+                : "did you mean \(near.joined(separator: ", "))?"
             throw AnnDataError(
                 .noSuchElement, file: file.path, path: path, "\(path) has no column \(name)",
                 advice: columnNames.isEmpty ? "it has no columns at all" : proposal)
+        }
+        var found = kinds[name]
+        if found == nil { found = try nestedKind(name) }
+        guard let kind = found else {
+            throw AnnDataError(
+                .inconsistent, file: file.path, path: path, "column-order names \(name), which is not in the file")
         }
         let column = try Column(
             file, name: name, path: path + "/" + name, kind: kind,
@@ -82,6 +86,15 @@ package struct DataFrame: Sendable {
                 "the column \(name) has \(column.count) rows, \(path) has \(count)")
         }
         return column
+    }
+
+    /// A name with a slash, which old releases let through, lies in a group of its own.
+    private func nestedKind(_ name: String) throws(AnnDataError) -> ElementKind? {
+        guard let slash = name.lastIndex(of: "/"), let group = name.split(separator: "/").first,
+            kinds[String(group)] == .group
+        else { return nil }
+        let last = name[name.index(after: slash)...]
+        return try file.list(path + "/" + name[..<slash]).first { $0.name == last }?.kind
     }
 
     /// Names of the rows `rows`; missing ones are empty.

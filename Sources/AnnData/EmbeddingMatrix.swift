@@ -20,10 +20,17 @@ package struct EmbeddingMatrix: Sendable {
         dimension = matrix.shape[1]
     }
 
-    /// Replaces `values` by the rows `rows` [rows.count, dimension], row-major. Values may be NaN; a request of more
-    /// than 64 MB in the file's type is an error.
+    /// Replaces `values` by the rows `rows` [rows.count, dimension], row-major. Values may be NaN.
     package func read(rows: Range<Int>, into values: inout [Float]) throws(AnnDataError) {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= rowCount, "rows outside of the matrix")
-        try file.read(matrix, start: [rows.lowerBound, 0], count: [rows.count, dimension], into: &values)
+        values.removeAll(keepingCapacity: true)
+        values.reserveCapacity(rows.count * dimension)
+        var slice: [Float] = []
+        let height = max(1, CountReader.slice / max(1, dimension))
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: height) {
+            let count = min(height, rows.upperBound - first)
+            try file.read(matrix, start: [first, 0], count: [count, dimension], into: &slice)
+            values += slice
+        }
     }
 }

@@ -6,7 +6,8 @@ package func nearestNames(to name: String, in names: [String], atMost limit: Int
     for (order, candidate) in names.enumerated() {
         let other = Array(candidate.lowercased().utf8.prefix(64))
         var distance = editDistance(wanted, other)
-        if !wanted.isEmpty, !other.isEmpty, contains(other, wanted) || contains(wanted, other) { distance = min(distance, 1) }
+        if contains(other, wanted) { distance = min(distance, 1) }
+        if contains(wanted, other) { distance = min(distance, 2) }
         if distance <= max(2, wanted.count / 3) { found.append((distance, order)) }
     }
     found.sort { ($0.distance, $0.order) < ($1.distance, $1.order) }

@@ -27,7 +27,8 @@ extension HDF5File {
         guard info.st_size > 0 else { throw AnnDataError(.empty, file: path, "the file is empty") }
         guard hasSignature(descriptor, size: Int(info.st_size)) else {
             throw AnnDataError(
-                .notHDF5, file: path, "not an HDF5 file (no signature)", advice: "give an .h5ad file as anndata writes it")
+                .notHDF5, file: path, "not an HDF5 file (no signature)",
+                advice: "give an .h5ad file as anndata writes it")
         }
         return FileFingerprint(
             size: Int64(info.st_size),
@@ -84,7 +85,8 @@ extension HDF5File {
                     advice: "copy or download it again")
             }
             return AnnDataError(
-                .damaged, file: file, path: element, "damaged: \(name)\(message)", advice: "get a fresh copy of the file")
+                .damaged, file: file, path: element, "damaged: \(name)\(message)",
+                advice: "get a fresh copy of the file")
         }
     }
 }

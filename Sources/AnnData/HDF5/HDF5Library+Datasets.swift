@@ -78,7 +78,9 @@ extension HDF5Library {
             memory?.deallocate()
             memory = .allocate(byteCount: bytes, alignment: 64)
         }
-        elements = memory.map { UnsafeRawBufferPointer(rebasing: $0[0..<bytes]) } ?? UnsafeRawBufferPointer(start: nil, count: 0)
+        elements =
+            memory.map { UnsafeRawBufferPointer(rebasing: $0[0..<bytes]) }
+            ?? UnsafeRawBufferPointer(start: nil, count: 0)
         if bytes == 0 { return }
         try transfer(selection, memoryType, memory?.baseAddress)
         if dataset.type == .boolean {
@@ -163,7 +165,9 @@ extension HDF5Library {
         let rank = H5Sget_simple_extent_ndims(space)
         guard rank >= 0, rank <= 32 else { throw Self.failure("its shape is unreadable") }
         var lengths = [hsize_t](repeating: 0, count: Int(rank))
-        if rank > 0, H5Sget_simple_extent_dims(space, &lengths, nil) < 0 { throw Self.failure("its shape is unreadable") }
+        if rank > 0, H5Sget_simple_extent_dims(space, &lengths, nil) < 0 {
+            throw Self.failure("its shape is unreadable")
+        }
         let elementSize = H5Tget_size(fileType)
         guard elementSize > 0, var shape = Self.checked(lengths, elementSize: elementSize) else {
             throw ReaderFailure(.tooLarge, "declares the shape \(lengths)")

@@ -69,7 +69,9 @@ struct HDF5Library {
             guard attribute >= 0 else { throw Self.failure("attribute \(index) cannot be opened") }
             defer { H5Aclose(attribute) }
             let length = H5Aget_name(attribute, 0, nil)
-            guard length >= 0, length < 1 << 16 else { throw Self.failure("the name of attribute \(index) is unreadable") }
+            guard length >= 0, length < 1 << 16 else {
+                throw Self.failure("the name of attribute \(index) is unreadable")
+            }
             var name = [CChar](repeating: 0, count: length + 1)
             guard H5Aget_name(attribute, length + 1, &name) >= 0 else {
                 throw Self.failure("the name of attribute \(index) is unreadable")

@@ -50,6 +50,7 @@ private func startPages() -> Int? {
 struct ReaderService {
     let descriptor: Int32
     private var library = HDF5Library()
+    private var fileBytes = 0
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
@@ -78,9 +79,12 @@ struct ReaderService {
         guard let code = wire.take(UInt8.self), let operation = ReaderOperation(rawValue: code),
             let path = wire.takeString()
         else { throw ReaderFailure(.failed, "not a request") }
-        arm(bytes: 0)
+        arm(touchedBytes: 0)
         switch operation {
-        case .open: try library.open(path)
+        case .open:
+            var info = stat()
+            if stat(path, &info) == 0 { fileBytes = Int(info.st_size) }
+            try library.open(path)
         case .list: try library.list(path, &answer)
         case .attributes: try library.attributes(path, &answer)
         case .describe: try library.describe(path, &answer)
@@ -96,7 +100,7 @@ struct ReaderService {
                 count.append(Int(b))
             }
             let selection = try library.select(path, start: start, count: count)
-            arm(bytes: selection.touchedBytes)
+            arm(touchedBytes: selection.touchedBytes)
             if operation == .read {
                 try library.read(selection)
             } else {
@@ -127,8 +131,8 @@ struct ReaderService {
     }
 
     /// Ends the process by SIGPROF once it has used this much CPU time from now.
-    private func arm(bytes: Int) {
-        let budget = ReaderLimits.microseconds(bytes: bytes)
+    private func arm(touchedBytes: Int) {
+        let budget = ReaderLimits.microseconds(fileBytes: fileBytes, touchedBytes: touchedBytes)
         var timer = itimerval()
         timer.it_value.tv_sec = budget / 1_000_000
         timer.it_value.tv_usec = budget % 1_000_000

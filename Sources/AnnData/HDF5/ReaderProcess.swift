@@ -158,6 +158,8 @@ struct ReaderProcess: ~Copyable {
         let own = [
             ReaderLimits.environmentName: "\(ReaderLimits.descriptor)", "HDF5_USE_FILE_LOCKING": "FALSE",
             "OPENBLAS_NUM_THREADS": "1",
+            // A crash is expected here, and nobody waits for its backtrace.
+            "SWIFT_BACKTRACE": "enable=no",
         ]
         var result = own.map { "\($0.key)=\($0.value)" }
         var next = environ

@@ -41,7 +41,10 @@ enum ReaderLimits {
     /// Elements of one attribute.
     static let attributeElements = 1 << 20
 
-    /// CPU time of one request, microseconds: 1.5 s, and 1 s for every 50 MB that HDF5 has to inflate or copy. CPU
-    /// time, so that a slow disk is no hang.
-    static func microseconds(bytes: Int) -> Int { 1_500_000 + bytes / 50 }
+    /// CPU time of one request, microseconds: half a second, 1 s for every GB of the file (up to 10 s: the indexes of
+    /// its chunks are that large), and 1 s for every 50 MB that HDF5 has to inflate or copy. CPU time, so that a slow
+    /// disk is no hang.
+    static func microseconds(fileBytes: Int, touchedBytes: Int) -> Int {
+        500_000 + min(fileBytes / 1_000, 10_000_000) + touchedBytes / 50
+    }
 }
