@@ -29,8 +29,8 @@ package struct BertEncoder: Sendable {
     package func allHiddenStates(
         _ tokens: Span<UInt32>, through layer: Int, workspace: inout BertWorkspace
     ) throws(TransformerError) -> [Matrix] {
-        try forward(tokens, through: layer > 0 ? 0 : layer, workspace: &workspace)
         try check(tokens, layer: layer, maximumLength: workspace.maximumLength)
+        try forward(tokens, through: 0, workspace: &workspace)
         var result = [try workspace.hiddenStates()]
         for index in 0..<layer {
             run(layer: index, workspace: &workspace)

@@ -70,8 +70,9 @@ package struct CellEmbedder: Sendable {
             cells.count, threads: threads, makeState: { BertWorkspace(configuration, maximumLength: longest) }
         ) { (workspace: inout BertWorkspace, turn: Int) throws(TransformerError) in
             let number = order[turn]
-            do {
-                try encoder.forward(cells[number].tokens.span, through: index, workspace: &workspace)
+            let tokens = cells[number].tokens
+            do throws(TransformerError) {
+                try encoder.forward(tokens.span, through: index, workspace: &workspace)
                 try body(number, workspace)
             } catch {
                 throw error.cell == nil ? TransformerError(error.code, cell: number, detail: error.detail) : error
