@@ -100,7 +100,7 @@ private func open(_ file: [UInt8], _ body: (TorchArchive) throws -> Void = { _ i
 struct TorchArchiveTests {
     @Test("strides, offsets and shared storages are honoured", arguments: [(false, false), (true, false), (false, true)])
     func reads(deflate: Bool, wide: Bool) throws {
-        try archive(State.dict(simple), deflate: deflate, wide: wide) { archive in
+        try archive(State.dict(simple), deflate: deflate, wide: wide) { (archive: TorchArchive) throws in
             #expect(archive.tensorNames == ["a", "none", "scalar", "t", "tail"])
             #expect(archive.shape(of: "t") == [3, 2])
             #expect(archive.shape(of: "step") == nil)
@@ -119,7 +119,7 @@ struct TorchArchiveTests {
     @Test("a state dict inside a training checkpoint is found")
     func nested() throws {
         for name in ["state_dict", "model_state_dict", "model"] {
-            try archive(State.dict([("epoch", Op.int(3)), (name, State.dict(simple))])) { archive in
+            try archive(State.dict([("epoch", Op.int(3)), (name, State.dict(simple))])) { (archive: TorchArchive) throws in
                 #expect(try archive.floats("a") == six)
             }
         }
@@ -136,7 +136,7 @@ struct TorchArchiveTests {
             + Op.global("torch.storage", "UntypedStorage") + Op.text("0") + Op.text("cpu") + State.int(24) + Op.op("tQ")
             + State.int(3) + State.tuple([1]) + State.tuple([1]) + [0x89] + Op.op("}")
             + Op.global("torch", "float8_e5m2") + Op.op("tR")
-        try archive(State.dict([("p", parameter), ("s", small)])) { archive in
+        try archive(State.dict([("p", parameter), ("s", small)])) { (archive: TorchArchive) throws in
             #expect(try archive.floats("p") == six)
             #expect(archive.type(of: "s") == .float8E5M2)
             // The highest byte of 1.0 is 0x3F: exponent 15, mantissa 3 of 4.

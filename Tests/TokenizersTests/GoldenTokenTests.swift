@@ -57,7 +57,7 @@ struct GoldenTokenTests {
             "skipped: ../shared/parity/geneformer-tokens or EMBDB_DUMPED_CELLS is not there"),
         arguments: ["heart_san_1000", "pbmc3k_raw"], ["v1", "v2"])
     func golden(name: String, version: String) throws {
-        let source = try DumpedCells(try #require(Self.dump) + "/tok_\(name)")
+        let source: any CellSource = try DumpedCells(try #require(Self.dump) + "/tok_\(name)")
         let golden = try SafetensorsFile(path: SharedData.path("parity/geneformer-tokens/\(name).safetensors"))
         let kind = golden.tensorNames.contains("\(version).presummed.crc32") ? "presummed" : "all"
         let checksums = try golden.integers("\(version).\(kind).crc32").map { UInt32(truncatingIfNeeded: $0) }

@@ -4,9 +4,7 @@ import Tokenizers
 
 private func read(_ bytes: [UInt8], vocabularyCount: Int = 1 << 20) throws -> RankedCell {
     var cell = RankedCell()
-    try bytes.withUnsafeBytes { bytes throws(TokenizerError) in
-        try StoredCell.read(bytes, vocabularyCount: vocabularyCount, into: &cell)
-    }
+    try StoredCell.read(bytes.span.bytes, vocabularyCount: vocabularyCount, into: &cell)
     return cell
 }
 
@@ -60,9 +58,8 @@ struct StoredCellTests {
             for length in 0..<bytes.count {
                 var cell = RankedCell(tokens: [1], counts: [1], total: 1)
                 #expect(throws: TokenizerError.self) {
-                    try Array(bytes[..<length]).withUnsafeBytes { bytes throws(TokenizerError) in
-                        try StoredCell.read(bytes, vocabularyCount: 1 << 20, into: &cell)
-                    }
+                    try StoredCell.read(
+                        bytes.span.extracting(first: length).bytes, vocabularyCount: 1 << 20, into: &cell)
                 }
                 #expect(cell == RankedCell())
             }
