@@ -65,7 +65,8 @@ struct PickleReader {
         case 0x8C, UInt8(ascii: "U"): try push(.string(try text(length: UInt64(try byte()))))
         case UInt8(ascii: "X"), UInt8(ascii: "T"): try push(.string(try text(length: try number(4))))
         case 0x8D: try push(.string(try text(length: try number(8))))
-        case UInt8(ascii: "S"), UInt8(ascii: "V"): try push(.string(try quotedText(opcode)))
+        case UInt8(ascii: "S"): try push(.string(try quotedText()))
+        case UInt8(ascii: "V"): try push(.string(try escapedText()))
         case UInt8(ascii: "C"): try push(.bytes(Array(try take(UInt64(try byte())))))
         case UInt8(ascii: "B"): try push(.bytes(Array(try take(try number(4)))))
         case 0x8E, 0x96: try push(.bytes(Array(try take(try number(8)))))
@@ -272,19 +273,37 @@ struct PickleReader {
         return index
     }
 
-    /// Protocol 0's texts, in quotes (`S`) or plain (`V`).
-    private mutating func quotedText(_ opcode: UInt8) throws(CheckpointError) -> String {
-        var text = try line()
-        if opcode == UInt8(ascii: "S") {
-            guard text.utf8.count >= 2, let quote = text.first, quote == "'" || quote == "\"", text.last == quote else {
-                throw malformed("a text is not in quotes")
-            }
-            text = String(text.dropFirst().dropLast())
+    /// Python 2's texts, in quotes.
+    private mutating func quotedText() throws(CheckpointError) -> String {
+        let text = try line()
+        guard text.utf8.count >= 2, let quote = text.first, quote == "'" || quote == "\"", text.last == quote else {
+            throw malformed("a text is not in quotes")
         }
         guard !text.utf8.contains(UInt8(ascii: "\\")) else {
-            throw unsupported("it holds escaped text of protocol 0: save it with a higher protocol")
+            throw unsupported("it holds escaped text of Python 2: save it with a higher protocol")
         }
-        return text
+        return String(text.dropFirst().dropLast())
+    }
+
+    /// Protocol 0's texts: Latin-1, with `\uXXXX` and `\UXXXXXXXX` for the rest.
+    private mutating func escapedText() throws(CheckpointError) -> String {
+        guard let end = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) else { throw endsEarly() }
+        var rest = bytes[position..<end]
+        position = end + 1
+        var text = String.UnicodeScalarView()
+        while let byte = rest.popFirst() {
+            var scalar = Unicode.Scalar(byte)
+            let digits = rest.first == UInt8(ascii: "u") ? 4 : rest.first == UInt8(ascii: "U") ? 8 : 0
+            if byte == UInt8(ascii: "\\"), digits > 0 {
+                let hex = String(decoding: rest.dropFirst().prefix(digits), as: UTF8.self)
+                guard hex.utf8.count == digits, let value = UInt32(hex, radix: 16), let escaped = Unicode.Scalar(value)
+                else { throw malformed("a text has a damaged escape") }
+                rest.removeFirst(1 + digits)
+                scalar = escaped
+            }
+            text.append(scalar)
+        }
+        return String(text)
     }
 
     // MARK: Errors

@@ -16,7 +16,7 @@ package struct SafetensorsFile: TensorArchive {
     /// Opens the file at `path` and checks its header. It stays open as long as a copy of this value lives.
     ///
     /// - Throws: ``CheckpointError`` `notFound`, `notReadable`, `tooLarge` for a header past 100 MB, `unsupported`
-    ///   for an unknown element type, `malformed` for anything else that is against the format.
+    ///   for an unknown element type or a Git LFS pointer, `malformed` for anything else that is against the format.
     package init(path: String) throws(CheckpointError) {
         try self.init(file: path, source: .file(try ReadOnlyFile(path: path)))
     }
@@ -28,6 +28,7 @@ package struct SafetensorsFile: TensorArchive {
 
     private init(file: String, source: SafetensorsSource) throws(CheckpointError) {
         let size = source.size
+        try GitLFSPointer.refuse(try source.read(at: 0, count: min(size, 64), file: file), file: file)
         guard size >= 8 else {
             throw CheckpointError(
                 .malformed, file: file, detail: "no safetensors file: \(size) bytes have no room for a header")

@@ -55,7 +55,7 @@ package enum StoredCell {
     /// - Throws: ``TokenizerError`` `malformedCell` if the bytes are not exactly one cell of known format with tokens
     ///   below `vocabularyCount`, counts above zero and a finite total; `cell` is then empty.
     package static func read(
-        _ bytes: UnsafeRawBufferPointer, vocabularyCount: Int, into cell: inout RankedCell
+        _ bytes: RawSpan, vocabularyCount: Int, into cell: inout RankedCell
     ) throws(TokenizerError) {
         cell.tokens.removeAll(keepingCapacity: true)
         cell.counts.removeAll(keepingCapacity: true)
@@ -71,28 +71,29 @@ package enum StoredCell {
     }
 
     private static func fill(
-        _ cell: inout RankedCell, from bytes: UnsafeRawBufferPointer, vocabularyCount: Int
+        _ cell: inout RankedCell, from bytes: RawSpan, vocabularyCount: Int
     ) throws(TokenizerError) {
-        var reader = Reader(bytes: bytes)
-        let found: UInt8 = try reader.number()
+        var position = 0
+        let found: UInt8 = try number(bytes, &position)
         guard found == format else {
             throw damaged("its format is \(found), this program reads \(format)")
         }
-        let flags: UInt8 = try reader.number()
+        let flags: UInt8 = try number(bytes, &position)
         guard flags < 16, let kind = CountKind(rawValue: flags >> 1 & 3) else { throw damaged("unknown flags \(flags)") }
-        let total = flags & floatTotal == 0 ? Double(try reader.varint()) : Double(bitPattern: try reader.number())
+        let total = flags & floatTotal == 0 ? Double(try varint(bytes, &position)) : Double(bitPattern: try number(bytes, &position))
         guard total.isFinite, total >= 0 else { throw damaged("its total is \(total)") }
-        let count = try reader.varint()
+        let count = try varint(bytes, &position)
         let isWide = flags & wideTokens != 0
+        let left = bytes.byteCount - position
         // A gene takes at least its token and a byte of count, so a number past that cannot be true.
-        guard count <= UInt64(reader.left / ((isWide ? 4 : 2) + 1)) else {
-            throw damaged("it has \(reader.left) bytes for \(count) genes")
+        guard count <= UInt64(left / ((isWide ? 4 : 2) + 1)) else {
+            throw damaged("it has \(left) bytes for \(count) genes")
         }
         cell.tokens.reserveCapacity(Int(count))
         cell.counts.reserveCapacity(Int(count))
         for _ in 0..<count {
             let token: UInt32
-            if isWide { token = try reader.number() } else { token = UInt32(try reader.number() as UInt16) }
+            if isWide { token = try number(bytes, &position) } else { token = UInt32(try number(bytes, &position) as UInt16) }
             guard Int(token) < vocabularyCount else {
                 throw damaged("token \(token) is outside the vocabulary of \(vocabularyCount)")
             }
@@ -101,14 +102,14 @@ package enum StoredCell {
         for _ in 0..<count {
             let value =
                 switch kind {
-                case .whole: Double(try reader.varint())
-                case .float: Double(Float(bitPattern: try reader.number()))
-                case .double: Double(bitPattern: try reader.number())
+                case .whole: Double(try varint(bytes, &position))
+                case .float: Double(Float(bitPattern: try number(bytes, &position)))
+                case .double: Double(bitPattern: try number(bytes, &position))
                 }
             guard value.isFinite, value > 0 else { throw damaged("a count is \(value)") }
             cell.counts.append(value)
         }
-        guard reader.left == 0 else { throw damaged("\(reader.left) bytes follow it") }
+        guard position == bytes.byteCount else { throw damaged("\(bytes.byteCount - position) bytes follow it") }
         cell.total = total
     }
 
@@ -129,30 +130,25 @@ package enum StoredCell {
         bytes.append(UInt8(truncatingIfNeeded: rest))
     }
 
-    /// A bounds-checked position in the bytes of a cell.
-    private struct Reader {
-        let bytes: UnsafeRawBufferPointer
-        var position = 0
-        var left: Int { bytes.count - position }
+    /// The little-endian number at `position`, which moves behind it.
+    private static func number<N: FixedWidthInteger & BitwiseCopyable>(
+        _ bytes: RawSpan, _ position: inout Int
+    ) throws(TokenizerError) -> N {
+        guard MemoryLayout<N>.size <= bytes.byteCount - position else { throw damaged("it ends too early") }
+        defer { position += MemoryLayout<N>.size }
+        return N(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: position, as: N.self))
+    }
 
-        mutating func number<N: FixedWidthInteger>() throws(TokenizerError) -> N {
-            guard left >= MemoryLayout<N>.size else { throw damaged("it ends too early") }
-            let value = bytes.loadUnaligned(fromByteOffset: position, as: N.self)
-            position += MemoryLayout<N>.size
-            return N(littleEndian: value)
-        }
-
-        mutating func varint() throws(TokenizerError) -> UInt64 {
-            var result: UInt64 = 0
-            for shift in stride(from: UInt64(0), to: 56, by: 7) {
-                let byte: UInt8 = try number()
-                result |= UInt64(byte & 0x7F) << shift
-                if byte < 0x80 {
-                    guard Double(result) <= largestWhole else { break }
-                    return result
-                }
+    private static func varint(_ bytes: RawSpan, _ position: inout Int) throws(TokenizerError) -> UInt64 {
+        var result: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 56, by: 7) {
+            let byte: UInt8 = try number(bytes, &position)
+            result |= UInt64(byte & 0x7F) << shift
+            if byte < 0x80 {
+                guard Double(result) <= largestWhole else { break }
+                return result
             }
-            throw damaged("a number in it is too long")
         }
+        throw damaged("a number in it is too long")
     }
 }

@@ -65,7 +65,7 @@ package final class Vocabulary: Sendable {
     /// - Throws: ``TokenizerError`` `malformedVocabulary` if a token or id occurs twice, a gene's median is missing,
     ///   not finite or not above zero, `<cls>` comes without `<eos>`, or there is no gene.
     package init(
-        entries unsorted: [Entry], aliases: some Sequence<(key: String, id: String)> = EmptyCollection(),
+        entries unsorted: [Entry], aliases: [(key: String, id: String)] = [],
         file: String? = nil, line: (Int) -> Int? = { _ in nil }
     ) throws(TokenizerError) {
         func fail(_ index: Int?, _ detail: String) -> TokenizerError {
@@ -162,8 +162,8 @@ package final class Vocabulary: Sendable {
     /// A vocabulary of genes in the given order, behind special tokens: `<pad>` 0, `<mask>` 1, and for V2 `<cls>` 2,
     /// `<eos>` 3.
     package convenience init(
-        genes: some Sequence<(id: String, symbol: String, median: Double)>, v2: Bool,
-        aliases: some Sequence<(key: String, id: String)> = EmptyCollection()
+        genes: [(id: String, symbol: String, median: Double)], v2: Bool,
+        aliases: [(key: String, id: String)] = []
     ) throws(TokenizerError) {
         var entries = Self.specialNames.prefix(v2 ? 4 : 2).enumerated().map { Entry(token: UInt32($0), id: $1) }
         for gene in genes {

@@ -30,6 +30,12 @@ struct SafetensorsHostileTests {
         }
     }
 
+    @Test("A pointer that Git LFS left in place of the file is recognised")
+    func largeFilePointer() {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:a5e33a757431\nsize 41183536\n"
+        #expect(code(Array(pointer.utf8)) == .unsupported)
+    }
+
     @Test("A header that is no header is an error")
     func headers() {
         let bad = [
