@@ -1,13 +1,17 @@
 #include "table.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
-static _Atomic(int) current_level;
-static _Atomic(const ek_table *) current;
+
+// What the process uses: set before main, and read by all threads after that.
+static ek_level process_level;
+static const ek_table *process_table;
+// What a test uses instead, on its own thread, so that others that run beside it compute as before.
+static _Thread_local ek_level thread_level;
+static _Thread_local const ek_table *thread_table;
 
 static const ek_table *table_of(ek_level level) {
     switch (level) {
@@ -24,9 +28,15 @@ int ek_level_available(ek_level level) { return table_of(level) != NULL; }
 int ek_use_level(ek_level level) {
     const ek_table *table = table_of(level);
     if (!table) return 0;
-    atomic_store(&current_level, (int)level);
-    atomic_store(&current, table);
+    thread_level = level;
+    thread_table = table;
     return 1;
+}
+
+static int use_in_process(ek_level level) {
+    process_level = level;
+    process_table = table_of(level);
+    return process_table != NULL;
 }
 
 // Runs before main: no kernel is called earlier, so nobody ever sees an empty table.
@@ -34,18 +44,18 @@ __attribute__((constructor)) static void choose_level(void) {
     const char *wanted = getenv("EMBDB_SIMD");
     if (wanted)
         for (int level = EK_SCALAR; level <= EK_NEON; level++)
-            if (strcmp(wanted, names[level]) == 0 && ek_use_level((ek_level)level)) return;
+            if (strcmp(wanted, names[level]) == 0 && use_in_process((ek_level)level)) return;
     for (int level = EK_NEON; level >= EK_SCALAR; level--)
-        if (ek_use_level((ek_level)level)) return;
+        if (use_in_process((ek_level)level)) return;
 }
 
-ek_level ek_current_level(void) { return (ek_level)atomic_load(&current_level); }
+ek_level ek_current_level(void) { return thread_table ? thread_level : process_level; }
 
 const char *ek_level_name(ek_level level) {
     return (unsigned)level < sizeof names / sizeof *names ? names[level] : "unknown";
 }
 
-static inline const ek_table *table(void) { return atomic_load_explicit(&current, memory_order_relaxed); }
+static inline const ek_table *table(void) { return thread_table ? thread_table : process_table; }
 
 void ek_dot_f32(const float *query, const float *const *rows, size_t n, size_t dimension, float *out) {
     table()->dot_f32(query, rows, n, dimension, out);

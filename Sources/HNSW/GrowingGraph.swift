@@ -28,14 +28,18 @@ final class GrowingGraph: @unchecked Sendable {
         degrees = [UInt8](repeating: 0, count: rows.count)
     }
 
-    /// Takes over a stored graph; links to rows that do not exist are dropped.
+    /// Takes over a stored graph; links that no builder wrote (out of range, to itself, twice) are dropped.
     func copy(_ old: GraphRows) {
         for row in 0..<old.nodes {
             let links = old.links(row)
+            let copied = level0 + row * GraphLayout.words
             var degree = 0
-            for slot in 0..<GraphLayout.links where links[slot] != GraphLayout.none {
-                guard Int(links[slot]) < old.nodes, Int(links[slot]) != row else { continue }
-                level0[row * GraphLayout.words + degree] = links[slot]
+            for slot in 0..<GraphLayout.links {
+                let link = links[slot]
+                if link == GraphLayout.none { break }
+                guard Int(link) < old.nodes, Int(link) != row else { continue }
+                guard !UnsafeBufferPointer(start: copied, count: degree).contains(link) else { continue }
+                copied[degree] = link
                 degree += 1
             }
             degrees[row] = UInt8(degree)
