@@ -56,7 +56,7 @@ let package = Package(
         swift(
             "EmbDB",
             [
-                "AnnData", "CCrypto", "CDefaultModel", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore",
+                "AnnData", "CCrypto", "CDefaultModel", "CKernels", "CZlib", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore",
                 "Numerics", "Tokenizers",
             ]),
 

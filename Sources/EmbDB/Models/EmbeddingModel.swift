@@ -10,7 +10,7 @@ final class EmbeddingModel: Sendable {
     /// The seed that the weights were drawn from, if nobody trained them.
     let untrainedSeed: UInt64?
     let encoder: RankValueEncoder
-    /// Of configuration, vocabulary and weights, as ``fingerprint`` says.
+    /// Of configuration, vocabulary and weights, see `fingerprint`.
     let sha256: String
 
     var configuration: BertConfiguration { weights.configuration }
@@ -41,6 +41,9 @@ final class EmbeddingModel: Sendable {
             self.sha256 = try Self.fingerprint(weights, vocabulary)
         }
     }
+
+    /// ``sha256`` computed anew from what is in memory. O(bytes of the weights).
+    func computedSHA256() throws(EmbDBError) -> String { try Self.fingerprint(weights, vocabulary) }
 
     /// SHA-256 over the configuration's text, both vocabulary tables, and name and f32 bytes of every tensor by name.
     private static func fingerprint(_ weights: BertWeights, _ vocabulary: Vocabulary) throws(EmbDBError) -> String {

@@ -55,7 +55,7 @@ enum Layout {
 
     /// Neighbors of the graph's nodes.
     static let graph = BlockColumn(
-        name: "graph.level0", rowsPerBlock: 1024, stride: HNSWGraph.rowStride, kind: 0x6772_6C30)
+        name: "graph.level0", rowsPerBlock: 1024, stride: GraphLayout.stride, kind: 0x6772_6C30)
 
     /// The largest power of two of rows that fit; at least 1.
     private static func rows(of stride: Int, inBytes bytes: Int) -> Int {

@@ -1,9 +1,10 @@
 internal import ArgumentParser
 internal import EmbDB
+internal import Foundation
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures search and embedding on this machine.", subcommands: [BenchSearch.self, BenchEmbed.self])
+        abstract: "Measures search and embedding on this machine.", subcommands: [BenchSearch.self, BenchEmbed.self, BenchFirstAnswer.self])
 }
 
 struct BenchSearch: ParsableCommand {
@@ -19,6 +20,22 @@ struct BenchSearch: ParsableCommand {
     @Option(help: "Write the ids at the last ef to this .npy (int64 [queries, k]).") var out: String?
     @Option(help: "Seed of the index.") var seed: UInt64?
     @OptionGroup var output: OutputOptions
+
+    /// Asks a fresh process of this program for its first answer.
+    private func firstAnswer(database: String, queries: String) throws -> Double {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
+        process.arguments = ["bench", "first-answer", database, queries, "-k", String(k)]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let answer = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard let seconds = Double(answer.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw ValidationError("the process that measures the first answer failed")
+        }
+        return seconds
+    }
 
     private var ladder: [Int] { list(ef).compactMap(Int.init) }
 
@@ -37,7 +54,8 @@ struct BenchSearch: ParsableCommand {
         options.seed = seed
         options.threads = output.threadCount
         let result = try output.withControl { control in
-            try SearchBenchmark.run(vectors: vectors, queries: queries, options: options, out: out, control: control)
+            try SearchBenchmark.run(vectors: vectors, queries: queries, options: options, out: out, control: control,
+                firstAnswer: firstAnswer)
         }
         var table = TextTable([">ef", ">recall", ">queries/s", ">p50 ms", ">p99 ms"])
         for row in result.results {
@@ -112,5 +130,19 @@ struct BenchEmbed: ParsableCommand {
                 ("blas_kernel", .string(result.blasKernel)), ("simd_level", .string(result.simdLevel)),
             ]),
             table: table)
+    }
+}
+
+/// Run by `bench search` in a process of its own.
+struct BenchFirstAnswer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "first-answer", abstract: "Seconds to open a database and answer one query.", shouldDisplay: false)
+
+    @Argument var database: String
+    @Argument var queries: String
+    @Option(name: .customShort("k")) var k = 10
+
+    func run() throws {
+        Console.answer(String(try SearchBenchmark.firstAnswer(database: database, queries: queries, k: k)))
     }
 }
