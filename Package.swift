@@ -13,10 +13,10 @@ func swift(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// The tests of one target; `dependencies` are what they need beside it.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
-        swiftSettings: swiftSettings)
+        exclude: exclude, swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -69,7 +69,7 @@ let package = Package(
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         tests("Numerics", ["CKernels"]),
-        tests("AnnData"),
+        tests("AnnData", exclude: ["Fixtures"]),
         tests("Checkpoints"),
         tests("HNSW", ["Numerics"]),
         tests("LMDBStore", ["Numerics"]),

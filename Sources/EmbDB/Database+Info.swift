@@ -1,4 +1,5 @@
 internal import CKernels
+internal import CellTransformer
 internal import HNSW
 internal import LMDBStore
 internal import Numerics

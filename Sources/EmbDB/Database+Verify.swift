@@ -1,22 +1,24 @@
+internal import CellTransformer
 internal import HNSW
 internal import LMDBStore
 internal import Numerics
 internal import Tokenizers
 
 extension Database {
-    /// Reads everything and checks that it is whole and fits together.
+    /// Reads everything in the file and checks that it is whole and fits together.
     ///
     /// - Returns: what was checked, and the first fault.
-    /// - Throws: ``EmbDBError`` `cancelled`, `locked` (a writer is too fast to follow), `storage`.
+    /// - Throws: ``EmbDBError`` `notFound`, `notADatabase`, `newerFormat`, `cancelled`, `locked` (a writer is at work),
+    ///   `storage`.
     /// - Complexity: reads the whole file.
-    public func verify(control: Control = Control()) throws(EmbDBError) -> VerifyReport {
+    public static func verify(_ path: String, control: Control = Control()) throws(EmbDBError) -> VerifyReport {
         try withEmbDBErrors {
             var checked: [(what: String, count: Int)] = []
             var cells = 0
             do {
-                // First the pages, by reading the file: what follows walks them in the map.
-                try environment.checkPages()
-                try environment.read { transaction in
+                // The pages first, by reading the file: what follows believes what LMDB maps.
+                try Environment.checkPages(ofFile: path)
+                try open(path).environment.read { transaction in
                     let check = DatabaseCheck(control: control)
                     let state = try MetaRecords.state(transaction)
                     let live = try MetaRecords.live(transaction, rows: state.rows)
@@ -40,7 +42,7 @@ extension Database {
     }
 }
 
-/// The checks of ``Database/verify(control:)``; each throws ``EmbDBError/Code/corrupted`` with the place.
+/// The checks of ``Database/verify(_:control:)``; each throws ``EmbDBError/Code/corrupted`` with the place.
 struct DatabaseCheck {
     let control: Control
 

@@ -35,7 +35,7 @@ public struct DatabaseInfo: Sendable {
     public let blasKernel: String
 }
 
-/// Whether a database is whole: ``Database/verify(control:)``.
+/// Whether a database is whole: ``Database/verify(_:control:)``.
 public struct VerifyReport: Sendable {
     /// How many things of each kind were checked, in the order of checking.
     public let checked: [(what: String, count: Int)]

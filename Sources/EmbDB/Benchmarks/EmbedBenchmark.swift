@@ -2,6 +2,7 @@ internal import CKernels
 internal import CellTransformer
 internal import Foundation
 internal import Numerics
+internal import Tokenizers
 
 /// Cells a second through a model on this machine: what `embdb bench embed` prints.
 public enum EmbedBenchmark {

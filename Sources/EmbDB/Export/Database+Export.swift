@@ -1,3 +1,4 @@
+internal import HNSW
 internal import LMDBStore
 internal import Numerics
 internal import Tokenizers

@@ -30,7 +30,11 @@ struct CellSource {
         geneColumn = genes.column
         self.genes = genes.genes
         idPrefix = options.idPrefix
-        cellColumn = try options.cellColumn.map { name in try file.obs.column(named: name) } ?? file.obs.index
+        if let name = options.cellColumn {
+            cellColumn = try file.obs.column(named: name)
+        } else {
+            cellColumn = file.obs.index
+        }
         selected = Bitmap(count: file.cellCount, filled: true)
         if let filter = options.filter {
             selected = try Expression.parse(filter).evaluate(on: SourceObs(file: file, cells: cellColumn))

@@ -20,9 +20,10 @@ struct IngestBatch {
     private var source: CellSource?
     private var reader: CountReader?
     private var counts = CountBatch()
-    private var cell = EncodedCell()
-    private var scratch = RankValueEncoder.Scratch()
+    private var encoding = Encoding()
 
+    /// Cells that are encoded and wait to be embedded.
+    private var inputs: [CellInput] = []
     private var ids: [String] = []
     private var stored: [[UInt8]] = []
     private var embeddings: [Float] = []
@@ -43,37 +44,52 @@ struct IngestBatch {
     mutating func use(_ source: CellSource, columns: [ObsColumnDescription], rule: CountRule) throws {
         self.source = source
         reader = try source.file.countReader(layer: source.layer, rule: rule)
-        scratch = RankValueEncoder.Scratch()
+        encoding = Encoding()
         try obs.use(source, columns: columns)
     }
 
-    /// Reads, encodes and embeds the selected cells among the source's `rows`.
+    /// Memory for one cell at a time; serves the cells of one source.
+    private struct Encoding {
+        var cell = EncodedCell()
+        var scratch = RankValueEncoder.Scratch()
+
+        mutating func encode(_ counts: CountBatch, row: Int, genes: GeneColumns, by encoder: RankValueEncoder) {
+            let entries = counts.entries(row)
+            encoder.encode(
+                columns: counts.indices.span.extracting(entries), values: counts.values.span.extracting(entries),
+                genes: genes, into: &cell, scratch: &scratch)
+        }
+    }
+
+    /// Reads and encodes the selected cells among the source's `rows`; embeds when enough have come together.
     mutating func add(_ rows: Range<Int>) throws {
         guard let source, reader != nil else { return }
         try reader?.read(rows: rows, into: &counts)
         let names = try source.cellIDs(rows)
-        var inputs: [CellInput] = []
         for (offset, row) in rows.enumerated() where source.selected[row] {
-            let entries = counts.entries(offset)
-            model.encoder.encode(
-                columns: counts.indices.span.extracting(entries), values: counts.values.span.extracting(entries),
-                genes: source.genes, into: &cell, scratch: &scratch)
-            if cell.isEmpty {
+            encoding.encode(counts, row: offset, genes: source.genes, by: model.encoder)
+            if encoding.cell.isEmpty {
                 withoutKnownGene += 1
                 continue
             }
-            if cell.isTruncated { truncated += 1 }
-            inputs.append(model.input(cell.tokens))
+            if encoding.cell.isTruncated { truncated += 1 }
+            inputs.append(model.input(encoding.cell.tokens))
             var bytes: [UInt8] = []
-            StoredCell.append(cell.ranking, to: &bytes)
+            StoredCell.append(encoding.cell.ranking, to: &bytes)
             stored.append(bytes)
             ids.append(names[offset])
             try obs.add(row: row)
         }
-        embeddings += try model.embedder(settings, threads: threads).embed(inputs).values
+        if inputs.count >= Self.cells { try embed() }
     }
 
-    /// Writes all that waits as the next rows and counts it.
+    /// Embeds the cells that wait for it.
+    mutating func embed() throws {
+        embeddings += try model.embedder(settings, threads: threads).embed(inputs).values
+        inputs.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes all that waits, embedded, as the next rows and counts it.
     mutating func write(
         to work: inout PendingIngest, visibleRows: Int, in transaction: inout WriteTransaction
     ) throws {

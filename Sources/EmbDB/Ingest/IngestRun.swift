@@ -1,4 +1,5 @@
 internal import AnnData
+internal import CellTransformer
 internal import Foundation
 internal import LMDBStore
 internal import Numerics
@@ -18,6 +19,9 @@ struct IngestRun {
     private var pending: PendingIngest?
     private var wasResumed = false
 
+    /// What a kill may cost; a commit takes some 10 ms.
+    private static let secondsBetweenCommits = 0.5
+
     /// Reads, computes and checks all that can fail before anything is written.
     init(database: Database, files: [String], options: IngestOptions, control: Control) throws {
         self.database = database
@@ -35,9 +39,11 @@ struct IngestRun {
         self.pending = pending
         model = try Self.model(database, state, pending, options, control)
         settings = try Self.settings(model, state, options)
-        sources = try files.map { try CellSource(path: $0, options: options, vocabulary: model.vocabulary) }
+        let vocabulary = model.vocabulary
+        var sources = try files.map { try CellSource(path: $0, options: options, vocabulary: vocabulary) }
         key = Self.key(sources, model, settings, options)
         Self.drawSample(&sources, options)
+        self.sources = sources
     }
 
     private static func model(
@@ -129,7 +135,12 @@ struct IngestRun {
             try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
         }
         var work = try begin()
-        try run(&work)
+        do {
+            try run(&work)
+        } catch {
+            try abandon(unless: error)
+            throw error
+        }
         var skipped: [String: Int] = [:]
         if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
         if work.counts.withoutKnownGene > 0 { skipped["no_known_gene"] = work.counts.withoutKnownGene }
@@ -182,7 +193,7 @@ struct IngestRun {
                     .init(
                         unit: "cells", phase: "embedding",
                         done: work.counts.added + work.counts.withoutKnownGene + batch.count, total: total))
-                if batch.isFull || Date().timeIntervalSince(lastCommit) > 0.5 {
+                if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
                     try commit(&batch, &work, next: (number, next), isLast: false)
                     lastCommit = Date()
                 }
@@ -196,6 +207,7 @@ struct IngestRun {
         _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int), isLast: Bool
     ) throws {
         let before = work
+        try batch.embed()
         var after = work
         after.nextFile = next.file
         after.nextRow = next.row
@@ -234,6 +246,19 @@ struct IngestRun {
         try MetaRecords.put(state, in: &transaction)
         try MetaRecords.put(nil as PendingIngest?, in: &transaction)
         work.state = state
+    }
+
+    /// After an error in the input the same command cannot go on: what was written is dropped. It stays after an
+    /// interruption, or a full disk.
+    private func abandon(unless error: any Error) throws {
+        switch EmbDBError(wrapping: error).code {
+        case .cancelled, .locked, .storage: return
+        default: break
+        }
+        try database.environment.write { transaction in
+            guard let pending = try MetaRecords.pending(transaction), pending.key == key else { return }
+            try PendingWork.drop(pending, state: state, in: &transaction)
+        }
     }
 
     private func otherWriter() -> EmbDBError {

@@ -1,6 +1,7 @@
 internal import HNSW
 internal import LMDBStore
 internal import Numerics
+internal import Tokenizers
 
 extension Database {
     /// The stored cells nearest to each query.
@@ -79,32 +80,29 @@ extension Database {
 
     private func search(
         _ queries: ResolvedQueries, _ options: NearestOptions, _ snapshot: Snapshot, _ filters: NeighborFilters
-    ) -> [SearchResult] {
+    ) -> [Found] {
         let ef = options.ef ?? snapshot.defaultEf
         // One more, for the query cell itself.
         let k = options.k + (queries.rows.isEmpty ? 0 : 1)
-        var results = [SearchResult?](repeating: nil, count: queries.vectors.rows)
+        var results = [Found?](repeating: nil, count: queries.vectors.rows)
         for group in filters.groups {
             let vectors = queries.vectors(group.queries)
-            let found: [SearchResult] =
+            let found: [Found] =
                 options.exact
                 ? ExactSearch.search(
                     snapshot.set, queries: vectors, k: k, keeping: group.keeping, threads: options.threads
-                ).map { neighbors in
-                    SearchResult(
-                        neighbors: neighbors,
-                        report: SearchReport(method: .exact, candidates: group.keeping.population))
-                }
+                ).map { Found(neighbors: $0, method: .exact, candidates: group.keeping.population) }
                 : snapshot.index.search(
                     queries: vectors, k: k, ef: ef, keeping: group.keepsAll ? nil : group.keeping,
-                    threads: options.threads)
+                    threads: options.threads
+                ).map { Found(neighbors: $0.neighbors, method: $0.report.method, candidates: $0.report.candidates) }
             for (query, result) in zip(group.queries, found) { results[query] = result }
         }
         return results.compactMap { $0 }
     }
 
     private func answer(
-        _ queries: ResolvedQueries, _ found: [SearchResult], _ options: NearestOptions, _ snapshot: Snapshot,
+        _ queries: ResolvedQueries, _ found: [Found], _ options: NearestOptions, _ snapshot: Snapshot,
         _ transaction: borrowing ReadTransaction
     ) throws -> NearestAnswer {
         var names: [Int: [String]] = [:]
@@ -128,14 +126,21 @@ extension Database {
                     name: queries.names[index], perturbation: options.edit.isEmpty ? nil : options.edit,
                     neighbors: cells))
         }
-        let methods = Set(found.map(\.report.method.rawValue)).sorted()
+        let methods = Set(found.map(\.method.rawValue)).sorted()
         return NearestAnswer(
             queries: answers,
             search: .init(
                 k: options.k, ef: methods.contains("graph") ? max(options.k, options.ef ?? snapshot.defaultEf) : nil,
-                exact: methods == ["exact"], candidates: found.reduce(0) { $0 + $1.report.candidates },
+                exact: methods == ["exact"], candidates: found.reduce(0) { $0 + $1.candidates },
                 method: methods.joined(separator: "+")))
     }
+}
+
+/// One query's neighbors and how they were found.
+private struct Found {
+    let neighbors: [Neighbor]
+    let method: SearchReport.Method
+    let candidates: Int
 }
 
 extension Metric {

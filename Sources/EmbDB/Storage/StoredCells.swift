@@ -26,7 +26,7 @@ enum StoredCells {
         in transaction: borrowing some Transaction & ~Copyable
     ) throws {
         let found: Void? = try Layout.tokens.withBytes(for: UInt64(row), in: transaction) { span in
-            try span.withUnsafeBytes { try StoredCell.read($0, vocabularyCount: vocabularyCount, into: &cell) }
+            try StoredCell.read(span, vocabularyCount: vocabularyCount, into: &cell)
         }
         if found == nil {
             throw EmbDBError(.corrupted, "row \(row) has no tokens: restore a backup, or ingest again into a new file")

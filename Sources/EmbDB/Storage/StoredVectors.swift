@@ -6,7 +6,7 @@ internal import Numerics
 enum StoredVectors {
     /// The first `rows` rows; valid while the transaction is.
     static func set(
-        _ transaction: borrowing some Transaction & ~Copyable, settings: EmbeddingSettings, rows: Int
+        _ transaction: borrowing ReadTransaction, settings: EmbeddingSettings, rows: Int
     ) throws -> VectorSet {
         guard let metric = Metric(rawValue: settings.metric) else {
             throw EmbDBError(.corrupted, "the stored metric \"\(settings.metric)\" is unknown")

@@ -1,10 +1,11 @@
 internal import Foundation
 internal import Synchronization
 
+/// A global, since a signal handler can capture nothing.
+private let requested = Atomic(false)
+
 /// Ctrl-C: the first asks the task to stop after its current step, the second ends the program at once.
 enum Interrupt {
-    private static let requested = Atomic(false)
-
     static var wasRequested: Bool { requested.load(ordering: .relaxed) }
 
     static func install() {

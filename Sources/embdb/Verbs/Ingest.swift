@@ -1,5 +1,5 @@
-internal import ArgumentParser
-internal import EmbDB
+public import ArgumentParser
+public import EmbDB
 
 struct Ingest: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
-internal import ArgumentParser
-internal import EmbDB
+public import ArgumentParser
+public import EmbDB
 internal import Foundation
 
 struct Knockouts: ParsableCommand {

@@ -10,7 +10,7 @@ struct Verify: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let report = try output.withControl { try Database.open(database).verify(control: $0) }
+        let report = try output.withControl { try Database.verify(database, control: $0) }
         var table = TextTable(["checked", ">count"])
         for (what, count) in report.checked { table.add([what, String(count)]) }
         output.print(
@@ -21,7 +21,7 @@ struct Verify: ParsableCommand {
             ]),
             table: table)
         if let fault = report.fault {
-            Console.note("embdb: damaged: \(fault) (\(database)): restore a backup, or ingest again into a new file")
+            Console.note("embdb: damaged: \(fault)")
             throw ExitCode(1)
         }
         if report.cells == 0 { throw NothingFound(message: "whole, but no cells are in it (\(database)): ingest some") }
