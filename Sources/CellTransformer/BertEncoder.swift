@@ -45,7 +45,8 @@ package struct BertEncoder: Sendable {
     ) throws(TransformerError) {
         guard layer >= 0, layer <= configuration.layerCount else {
             throw TransformerError(
-                .noSuchLayer, cell: cell, detail: "layer \(layer) is asked for, the model has \(configuration.layerCount)")
+                .noSuchLayer, cell: cell,
+                detail: "layer \(layer) is asked for, the model has \(configuration.layerCount)")
         }
         guard tokens.count > 0 else {
             throw TransformerError(.noTokens, cell: cell, detail: "the cell has no tokens; leave such cells out")
