@@ -1,4 +1,3 @@
-internal import CKernels
 package import Numerics
 
 /// Runs one cell at a time through a model, at its own length and without padding. Any number of threads may share
