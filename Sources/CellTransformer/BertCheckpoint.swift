@@ -60,7 +60,8 @@ struct BertCheckpoint<Archive: TensorArchive> {
         }
         guard let index = values.firstIndex(where: { !$0.isFinite }) else { return values }
         throw CheckpointError(
-            .malformed, file: archive.file, tensor: name, detail: "value \(index) is \(values[index]), no finite number")
+            .malformed, file: archive.file, tensor: name, detail: "value \(index) is \(values[index]), no finite number"
+        )
     }
 
     /// Copies of tied tensors, if the file has them, must equal what they are tied to: an untied head would give

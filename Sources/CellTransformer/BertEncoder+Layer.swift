@@ -14,7 +14,8 @@ extension BertEncoder {
         let projected = workspace.projected.baseAddress
         let feedForward = workspace.feedForward.baseAddress
 
-        multiply(hidden, by: layer.queryKeyValue, rows: length, in: h, out: 3 * h, into: workspace.queryKeyValue.baseAddress)
+        multiply(
+            hidden, by: layer.queryKeyValue, rows: length, in: h, out: 3 * h, into: workspace.queryKeyValue.baseAddress)
         ek_bias_f32(workspace.queryKeyValue.baseAddress, weights.pointer(layer.queryKeyValue.bias), length, 3 * h)
         attend(workspace)
         multiply(workspace.context.baseAddress, by: layer.attentionOutput, rows: length, in: h, out: h, into: projected)

@@ -1,4 +1,3 @@
-internal import CKernels
 package import Numerics
 
 /// Runs one cell at a time through a model, at its own length and without padding. Any number of threads may share
@@ -45,7 +44,8 @@ package struct BertEncoder: Sendable {
     ) throws(TransformerError) {
         guard layer >= 0, layer <= configuration.layerCount else {
             throw TransformerError(
-                .noSuchLayer, cell: cell, detail: "layer \(layer) is asked for, the model has \(configuration.layerCount)")
+                .noSuchLayer, cell: cell,
+                detail: "layer \(layer) is asked for, the model has \(configuration.layerCount)")
         }
         guard tokens.count > 0 else {
             throw TransformerError(.noTokens, cell: cell, detail: "the cell has no tokens; leave such cells out")

@@ -39,7 +39,8 @@ package final class BertWeights: @unchecked Sendable {
         _ configuration: BertConfiguration, heads: BertHeads = .languageModel, seed: UInt64
     ) {
         var random = SeededRandom(seed: seed)
-        self.init(configuration, layout: BertLayout(configuration, heads: heads), file: "a new model") { parameter, values in
+        self.init(configuration, layout: BertLayout(configuration, heads: heads), file: "a new model") {
+            parameter, values in
             if parameter.shape.count == 2 {
                 for index in values.indices { values[index] = Float(0.02 * random.normal()) }
             } else if parameter.name.hasSuffix("LayerNorm.weight") {

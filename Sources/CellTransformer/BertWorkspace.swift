@@ -25,10 +25,15 @@ package struct BertWorkspace: ~Copyable {
     let projected: AlignedBuffer<Float>
     /// [length, f]
     let feedForward: AlignedBuffer<Float>
-    /// [queryTile, scoreStride]
+    /// [queryTile, length], rows ``scoreStride`` apart.
     let scores: AlignedBuffer<Float>
-    /// Floats from a row of scores to the next one: the length, rounded up to a cache line.
-    let scoreStride: Int
+
+    /// Floats from a row of scores to the next one.
+    var scoreStride: Int { Self.scoreStride(length) }
+
+    /// An odd number of cache lines with room for `length` floats: rows a power of two apart would share a few sets
+    /// of the cache.
+    private static func scoreStride(_ length: Int) -> Int { ((length + 15) / 16 | 1) * 16 }
 
     /// Room for cells of up to `maximumLength` tokens, but no more than the model has positions.
     package init(_ configuration: BertConfiguration, maximumLength: Int = .max) {
@@ -41,7 +46,6 @@ package struct BertWorkspace: ~Copyable {
         context = AlignedBuffer(repeating: 0, count: length * h)
         projected = AlignedBuffer(repeating: 0, count: length * h)
         feedForward = AlignedBuffer(repeating: 0, count: length * configuration.feedForwardSize)
-        scoreStride = (length + 15) / 16 * 16
-        scores = AlignedBuffer(repeating: 0, count: min(Self.queryTile, length) * scoreStride)
+        scores = AlignedBuffer(repeating: 0, count: min(Self.queryTile, length) * Self.scoreStride(length))
     }
 }

@@ -93,7 +93,8 @@ package enum Safetensors {
         guard bytes.count <= SafetensorsHeader.maximumLength else {
             throw CheckpointError(
                 .tooLarge, file: file,
-                detail: "its header would be \(bytes.count) bytes, the format allows \(SafetensorsHeader.maximumLength)")
+                detail: "its header would be \(bytes.count) bytes, the format allows \(SafetensorsHeader.maximumLength)"
+            )
         }
         return bytes
     }

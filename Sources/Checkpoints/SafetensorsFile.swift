@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// A safetensors file (https://github.com/huggingface/safetensors#format): 8 bytes of header length, a JSON header
 /// that names type, shape and place of every tensor, then the values. The header is checked as a whole when the
 /// file is opened; values are read when asked for. A tensor name that the header repeats counts once, as JSON has it.

@@ -4,12 +4,14 @@ import Testing
 
 @Suite("Configurations and weights")
 struct BertWeightsTests {
-    @Test("Parameter counts of the published models", arguments: [
-        // vocabulary, hidden, layers, heads, feed-forward, positions, parameters: counted by Hugging Face.
-        [25_426, 256, 6, 4, 512, 2048, 10_288_722], [25_426, 512, 12, 8, 1024, 2048, 39_591_250],
-        [20_275, 512, 12, 8, 1024, 4096, 37_997_363], [20_275, 768, 12, 12, 3072, 4096, 104_386_867],
-        [20_275, 896, 20, 14, 1792, 4096, 151_313_459], [20_275, 1152, 18, 18, 4608, 4096, 316_354_867],
-    ])
+    @Test(
+        "Parameter counts of the published models",
+        arguments: [
+            // vocabulary, hidden, layers, heads, feed-forward, positions, parameters: counted by Hugging Face.
+            [25_426, 256, 6, 4, 512, 2048, 10_288_722], [25_426, 512, 12, 8, 1024, 2048, 39_591_250],
+            [20_275, 512, 12, 8, 1024, 4096, 37_997_363], [20_275, 768, 12, 12, 3072, 4096, 104_386_867],
+            [20_275, 896, 20, 14, 1792, 4096, 151_313_459], [20_275, 1152, 18, 18, 4608, 4096, 316_354_867],
+        ])
     func parameterCounts(sizes: [Int]) throws {
         let configuration = try BertConfiguration(
             vocabularySize: sizes[0], hiddenSize: sizes[1], layerCount: sizes[2], headCount: sizes[3],

@@ -96,6 +96,22 @@ struct GeneformerParityTests {
         #expect(try #require(worst["cell_emb"]) <= 5e-6)
     }
 
+    @Test(
+        "Classifier checkpoints are read with their heads, and only those they have",
+        arguments: [
+            ("geneformer-tiny-seqcls", BertHeads(pooler: true, labels: 3)),
+            ("geneformer-tiny-tokcls", BertHeads(pooler: false, labels: 4)),
+        ])
+    func classifiers(model: String, heads: BertHeads) throws {
+        let weights = try Fixture(model + "/model.safetensors").encoder.weights
+        #expect(weights.layout == BertLayout(weights.configuration, heads: heads))
+        let file = try SafetensorsFile(path: SharedData.path("parity/\(model)/model.safetensors"))
+        #expect(weights.tensorNames == file.tensorNames)
+        for name in file.tensorNames {
+            #expect(try weights.shape(of: name) == file.shape(of: name) && weights.floats(name) == file.floats(name))
+        }
+    }
+
     @Test("In-silico deletion of every token of a cell", arguments: models)
     func deletion(model: String) throws {
         let fixture = try Fixture(model + "/model.safetensors")

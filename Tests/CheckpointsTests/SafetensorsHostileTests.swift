@@ -39,7 +39,8 @@ struct SafetensorsHostileTests {
     @Test("A header that is no header is an error")
     func headers() {
         let bad = [
-            "", " ", "{", "[]", "null", "3", "{}x", "\u{feff}{}", #"{"t":3}"#, #"{"t":{}}"#, #"{"__metadata__":{"a":1}}"#,
+            "", " ", "{", "[]", "null", "3", "{}x", "\u{feff}{}", #"{"t":3}"#, #"{"t":{}}"#,
+            #"{"__metadata__":{"a":1}}"#,
             #"{"__metadata__":[]}"#, #"{"t":{"dtype":"F32","shape":[1]}}"#, "{\(tensor("t", "F32", shape: "3"))}",
             "{\(tensor("t", "F32", shape: "[\"1\"]"))}", "{\(tensor("t", "F32", shape: "[0.25]"))}",
             String(repeating: "{\"a\":", count: 100_000), "{\"a\":" + String(repeating: "[", count: 100_000),
@@ -59,7 +60,8 @@ struct SafetensorsHostileTests {
             tensor(offsets: "[-4,0]"), tensor(offsets: "[1,5]"), tensor(offsets: "[0,9223372036854775807]"),
             tensor(offsets: "[0,18446744073709551615]"), tensor(offsets: "[-9223372036854775808,9223372036854775807]"),
             tensor(shape: "[4611686018427387904,4]"), tensor(shape: "[9223372036854775807,9223372036854775807]"),
-            tensor(shape: "[18446744073709551616]"), tensor("t", "F4", shape: "[3]"), tensor("t", "F6_E2M3", shape: "[6]"),
+            tensor(shape: "[18446744073709551616]"), tensor("t", "F4", shape: "[3]"),
+            tensor("t", "F6_E2M3", shape: "[6]"),
             // The first overlaps the second, the second leaves a hole, there is data nobody owns.
             tensor("a") + "," + tensor("b"),
             tensor("a", "U8", shape: "[1]", offsets: "[0,1]") + "," + tensor("b", "U8", shape: "[2]", offsets: "[2,4]"),

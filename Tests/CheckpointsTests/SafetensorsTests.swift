@@ -61,7 +61,8 @@ struct SafetensorsTests {
 
     @Test("A tensor that is not there, or is of the wrong kind, is an error that names it")
     func wrongTensor() throws {
-        let header = #"{"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#
+        let header =
+            #"{"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#
             + #""c":{"dtype":"C64","shape":[1],"data_offsets":[4,12]},"#
             + #""x":{"dtype":"F4","shape":[2],"data_offsets":[12,13]},"#
             + #""u":{"dtype":"U64","shape":[1],"data_offsets":[13,21]}}"#
