@@ -98,7 +98,8 @@ private func open(_ file: [UInt8], _ body: (TorchArchive) throws -> Void = { _ i
 }
 
 struct TorchArchiveTests {
-    @Test("strides, offsets and shared storages are honoured", arguments: [(false, false), (true, false), (false, true)])
+    @Test(
+        "strides, offsets and shared storages are honoured", arguments: [(false, false), (true, false), (false, true)])
     func reads(deflate: Bool, wide: Bool) throws {
         try archive(State.dict(simple), deflate: deflate, wide: wide) { (archive: TorchArchive) throws in
             #expect(archive.tensorNames == ["a", "none", "scalar", "t", "tail"])
@@ -119,7 +120,8 @@ struct TorchArchiveTests {
     @Test("a state dict inside a training checkpoint is found")
     func nested() throws {
         for name in ["state_dict", "model_state_dict", "model"] {
-            try archive(State.dict([("epoch", Op.int(3)), (name, State.dict(simple))])) { (archive: TorchArchive) throws in
+            try archive(State.dict([("epoch", Op.int(3)), (name, State.dict(simple))])) {
+                (archive: TorchArchive) throws in
                 #expect(try archive.floats("a") == six)
             }
         }
@@ -212,8 +214,10 @@ struct TorchArchiveTests {
         }
     }
 
-    @Test("pytorch_model.bin holds what model.safetensors holds",
-        .enabled(if: SharedData.has("parity/geneformer-tiny/pytorch_model.bin"),
+    @Test(
+        "pytorch_model.bin holds what model.safetensors holds",
+        .enabled(
+            if: SharedData.has("parity/geneformer-tiny/pytorch_model.bin"),
             "skipped: ../shared/parity/geneformer-tiny is not there"),
         arguments: ["geneformer-tiny", "geneformer-tiny-gelu"])
     func parity(model: String) throws {
@@ -232,8 +236,10 @@ struct TorchArchiveTests {
         }
     }
 
-    @Test("scGPT's checkpoints open",
-        .enabled(if: SharedData.has("parity/scgpt-tiny/best_model.pt"), "skipped: ../shared/parity/scgpt-tiny is not there"),
+    @Test(
+        "scGPT's checkpoints open",
+        .enabled(
+            if: SharedData.has("parity/scgpt-tiny/best_model.pt"), "skipped: ../shared/parity/scgpt-tiny is not there"),
         arguments: [
             "scgpt-tiny/best_model.pt", "scgpt-tiny-batch/best_model.pt", "scgpt-tiny-dsbn/best_model.pt",
             "scgpt-tiny-flash/best_model_ddp_impl.pt",
