@@ -199,15 +199,16 @@ struct TorchArchiveTests {
         let file = zip.finished(zip64: deflate)
         let folder = try TemporaryFolder()
         let url = URL(fileURLWithPath: folder.file("model.bin"))
-        for length in stride(from: 0, to: file.count, by: 3) {
-            try Data(file[..<length]).write(to: url)
+        func write(_ bytes: [UInt8]) throws { try Data(bytes).write(to: url) }
+        for length in stride(from: 0, to: file.count, by: 11) {
+            try write(Array(file[..<length]))
             #expect(throws: CheckpointError.self) { _ = try TorchArchive(path: url.path) }
         }
         var random = SeededRandom(seed: 3)
-        for _ in 0..<1500 {
+        for _ in 0..<250 {
             var changed = file
             changed[Int.random(in: 0..<file.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
-            try Data(changed).write(to: url)
+            try write(changed)
             // Any other error than a CheckpointError does not compile; a crash fails the test.
             let archive = try? TorchArchive(path: url.path)
             for name in archive?.tensorNames ?? [] { _ = try? archive?.floats(name) }
