@@ -64,7 +64,9 @@ extension PickleReader {
             guard let state = items(state), state.count >= 2, let order = state[1].string else {
                 throw malformed("a NumPy type has no byte order")
             }
-            guard order.count == 1, "<>=|".contains(order) else { throw malformed("a NumPy type's byte order is \(order)") }
+            guard order.count == 1, "<>=|".contains(order) else {
+                throw malformed("a NumPy type's byte order is \(order)")
+            }
             type.isBigEndian = order == ">"
             objects[index] = .numpyType(type)
         default:
@@ -103,7 +105,9 @@ extension PickleReader {
     private mutating func orderedDict(_ arguments: [Pickle.Value]) throws(CheckpointError) -> Pickle.Value {
         guard let first = arguments.first else { return make(.dict([])) }
         // Python 2 gives the entries as a list of pairs.
-        guard arguments.count == 1, let pairs = items(first) else { throw malformed("an OrderedDict has odd arguments") }
+        guard arguments.count == 1, let pairs = items(first) else {
+            throw malformed("an OrderedDict has odd arguments")
+        }
         try charge(pairs.count)
         var entries: [(key: Pickle.Value, value: Pickle.Value)] = []
         for pair in pairs {

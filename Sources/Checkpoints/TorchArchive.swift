@@ -40,7 +40,8 @@ package struct TorchArchive: TensorArchive {
         }
         let bytes = try zip.read(pickleEntry, limit: Self.maximumPickle)
         guard pickleEntry.checksum == 0 || Inflate.checksum(bytes) == pickleEntry.checksum else {
-            throw CheckpointError(.malformed, file: path, detail: "the checksum of its data.pkl is wrong; it is damaged")
+            throw CheckpointError(
+                .malformed, file: path, detail: "the checksum of its data.pkl is wrong; it is damaged")
         }
         let pickle = try Pickle(bytes: bytes, file: path)
 
@@ -106,7 +107,8 @@ package struct TorchArchive: TensorArchive {
                     + "again by torch.save(state_dict, file), or as safetensors")
         }
         return CheckpointError(
-            .malformed, file: file.path, detail: "it is no PyTorch file (no zip archive); it is cut off or another format")
+            .malformed, file: file.path,
+            detail: "it is no PyTorch file (no zip archive); it is cut off or another format")
     }
 
     // MARK: Storages
@@ -114,7 +116,8 @@ package struct TorchArchive: TensorArchive {
     private func record(of tensor: TorchTensor, name: String) throws(CheckpointError) -> ZipArchive.Entry {
         guard let entry = records[prefix + "data/" + tensor.storage.key] else {
             throw CheckpointError(
-                .malformed, file: file, tensor: name, detail: "its storage data/\(tensor.storage.key) is not in the file")
+                .malformed, file: file, tensor: name,
+                detail: "its storage data/\(tensor.storage.key) is not in the file")
         }
         return entry
     }

@@ -63,7 +63,8 @@ struct ZipArchive: Sendable {
     func read(_ entry: Entry, limit: Int = .max) throws(CheckpointError) -> [UInt8] {
         guard entry.size <= limit else {
             throw CheckpointError(
-                .tooLarge, file: file.path, detail: "its record \(entry.name) has \(entry.size) bytes, \(limit) are allowed")
+                .tooLarge, file: file.path,
+                detail: "its record \(entry.name) has \(entry.size) bytes, \(limit) are allowed")
         }
         let stored = try file.read(at: try dataOffset(entry), count: entry.storedSize)
         if entry.method == 0 { return stored }

@@ -21,8 +21,8 @@ enum GeneDiagnosis {
         let model = speciesOfModel(vocabulary)
         for (prefix, name) in species where mostly({ $0.geneKey.hasPrefix(prefix) }) {
             let shown = prefix.hasSuffix("0") ? String(prefix.dropLast()) : prefix
-            guard name != model else {
-                return "\(shown)… is \(name), as the model is, but the model has none of these genes"
+            guard let model, name != model else {
+                return "\(shown)… is \(name), but the model has none of these genes"
             }
             return "\(shown)… is \(name), the model is \(model): map the genes to their \(model) orthologs first"
         }
@@ -39,7 +39,7 @@ enum GeneDiagnosis {
                 : "they are numbers such as \(sample[0]), probably Entrez ids: give Ensembl ids or symbols by "
                     + "--gene-column"
         }
-        if model != "mouse", mostly(isTitleCase) {
+        if let model, model != "mouse", model != "rat", mostly(isTitleCase) {
             return "\(examples(sample)) look like mouse or rat symbols, the model is \(model): map the genes to "
                 + "their \(model) orthologs first"
         }
@@ -47,13 +47,13 @@ enum GeneDiagnosis {
             + "--gene-column"
     }
 
-    /// The species whose prefix most of the vocabulary's ids have.
-    static func speciesOfModel(_ vocabulary: Vocabulary) -> String {
+    /// The species whose prefix most of the vocabulary's ids have; nil if there is none.
+    static func speciesOfModel(_ vocabulary: Vocabulary) -> String? {
         let ids = vocabulary.entries.lazy.filter { $0.median != nil }.prefix(1000)
         for (prefix, name) in species where ids.count(where: { $0.id.geneKey.hasPrefix(prefix) }) * 2 > ids.count {
             return name
         }
-        return "of another kind"
+        return nil
     }
 
     private static func examples(_ names: ArraySlice<String>) -> String {

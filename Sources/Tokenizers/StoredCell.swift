@@ -36,7 +36,11 @@ package enum StoredCell {
         let isWholeTotal = isWhole(cell.total)
         bytes.append(format)
         bytes.append((isWide ? wideTokens : 0) | kind.rawValue << 1 | (isWholeTotal ? 0 : floatTotal))
-        if isWholeTotal { appendVarint(UInt64(cell.total), to: &bytes) } else { append(cell.total.bitPattern, to: &bytes) }
+        if isWholeTotal {
+            appendVarint(UInt64(cell.total), to: &bytes)
+        } else {
+            append(cell.total.bitPattern, to: &bytes)
+        }
         appendVarint(UInt64(cell.tokens.count), to: &bytes)
         for token in cell.tokens {
             if isWide { append(token, to: &bytes) } else { append(UInt16(truncatingIfNeeded: token), to: &bytes) }
@@ -79,8 +83,12 @@ package enum StoredCell {
             throw damaged("its format is \(found), this program reads \(format)")
         }
         let flags: UInt8 = try number(bytes, &position)
-        guard flags < 16, let kind = CountKind(rawValue: flags >> 1 & 3) else { throw damaged("unknown flags \(flags)") }
-        let total = flags & floatTotal == 0 ? Double(try varint(bytes, &position)) : Double(bitPattern: try number(bytes, &position))
+        guard flags < 16, let kind = CountKind(rawValue: flags >> 1 & 3) else {
+            throw damaged("unknown flags \(flags)")
+        }
+        let total =
+            flags & floatTotal == 0
+            ? Double(try varint(bytes, &position)) : Double(bitPattern: try number(bytes, &position))
         guard total.isFinite, total >= 0 else { throw damaged("its total is \(total)") }
         let count = try varint(bytes, &position)
         let isWide = flags & wideTokens != 0
@@ -93,7 +101,11 @@ package enum StoredCell {
         cell.counts.reserveCapacity(Int(count))
         for _ in 0..<count {
             let token: UInt32
-            if isWide { token = try number(bytes, &position) } else { token = UInt32(try number(bytes, &position) as UInt16) }
+            if isWide {
+                token = try number(bytes, &position)
+            } else {
+                token = UInt32(try number(bytes, &position) as UInt16)
+            }
             guard Int(token) < vocabularyCount else {
                 throw damaged("token \(token) is outside the vocabulary of \(vocabularyCount)")
             }

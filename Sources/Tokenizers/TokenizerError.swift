@@ -2,8 +2,11 @@
 public struct TokenizerError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure. New kinds may come with later versions.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        /// The name of the kind.
         public let rawValue: String
+        /// A kind of this name.
         public init(rawValue: String) { self.rawValue = rawValue }
+        /// The name of the kind.
         public var description: String { rawValue }
 
         /// No folder holds a vocabulary.
@@ -46,6 +49,7 @@ public struct TokenizerError: Error, Sendable, CustomStringConvertible {
         self.detail = detail
     }
 
+    /// What is wrong, where, and what to do, in one line.
     public var description: String {
         switch (file, line) {
         case (let file?, let line?): "vocabulary \(file), line \(line): \(detail)"

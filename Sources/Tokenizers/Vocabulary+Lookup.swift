@@ -30,7 +30,7 @@ extension Vocabulary {
     /// case as Geneformer reads them, then without the version, then symbols that mean one gene.
     func token(inFile text: String) -> (token: UInt32, isID: Bool)? {
         let upper = text.geneKey
-                if let token = aliases[upper] { return (token, upper.looksLikeEnsemblID) }
+        if let token = aliases[upper] { return (token, upper.looksLikeEnsemblID) }
         if let token = tokenOfUpperID[upper] { return (token, true) }
         if let stem = upper.withoutVersion, let token = aliases[stem] ?? tokenOfUpperID[stem] { return (token, true) }
         if let tokens = tokensOfSymbol[text], tokens.count == 1 { return (tokens[0], false) }

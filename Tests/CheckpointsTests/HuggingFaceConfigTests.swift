@@ -55,13 +55,17 @@ struct HuggingFaceConfigTests {
         #expect(throws: CheckpointError.self) { try config(["embdb_seed": "-1"]) }
     }
 
-    @Test("an error names key and value", arguments: [
-        ("hidden_size", "30", "30"), ("hidden_size", "0", "0"), ("hidden_size", "null", "null"),
-        ("num_attention_heads", "-4", "-4"), ("vocab_size", "99999999999", "99999999999"), ("vocab_size", "\"x\"", "x"),
-        ("vocab_size", "1.5", "1.5"), ("model_type", "\"gpt2\"", "gpt2"), ("hidden_act", "\"gelu_new\"", "gelu_new"),
-        ("position_embedding_type", "\"relative_key\"", "relative_key"), ("layer_norm_eps", "0", "0"),
-        ("layer_norm_eps", "\"x\"", "x"), ("is_decoder", "true", "true"), ("pad_token_id", "300", "300"),
-    ])
+    @Test(
+        "an error names key and value",
+        arguments: [
+            ("hidden_size", "30", "30"), ("hidden_size", "0", "0"), ("hidden_size", "null", "null"),
+            ("num_attention_heads", "-4", "-4"), ("vocab_size", "99999999999", "99999999999"),
+            ("vocab_size", "\"x\"", "x"),
+            ("vocab_size", "1.5", "1.5"), ("model_type", "\"gpt2\"", "gpt2"),
+            ("hidden_act", "\"gelu_new\"", "gelu_new"),
+            ("position_embedding_type", "\"relative_key\"", "relative_key"), ("layer_norm_eps", "0", "0"),
+            ("layer_norm_eps", "\"x\"", "x"), ("is_decoder", "true", "true"), ("pad_token_id", "300", "300"),
+        ])
     func errors(key: String, value: String, shown: String) throws {
         let error = try #require(throws: CheckpointError.self) { try config([key: value]) }
         #expect(error.detail.contains(key))

@@ -126,7 +126,8 @@ struct PickleTests {
 
     @Test("a NumPy scalar of big-endian bytes is turned round")
     func bigEndian() throws {
-        let dtype = Op.global("numpy", "dtype") + Op.text("i2") + [0x85] + Op.op("R") + Op.op("(") + Op.int(3)
+        let dtype =
+            Op.global("numpy", "dtype") + Op.text("i2") + [0x85] + Op.op("R") + Op.op("(") + Op.int(3)
             + Op.text(">") + Op.op("tb")
         let scalar = Op.global("numpy.core.multiarray", "scalar") + dtype + [0x43, 2, 0x01, 0x02, 0x86] + Op.op("R")
         #expect(try read(Op.proto + scalar + Op.stop).root.int == 0x0102)
@@ -221,9 +222,10 @@ struct PickleTests {
 
     @Test("values that are not there are errors")
     func underflow() throws {
-        for text in ["0.", "1.", "2.", "a.", "e.", "s.", "u.", "t.", "R.", "b.", "h\u{5}.", "g0\n.", "(", ".", "(0.", "N(.",
-            "NN.", "(Nd.", "](Nu.", "})a.", "N\u{71}\u{0}0."]
-        {
+        for text in [
+            "0.", "1.", "2.", "a.", "e.", "s.", "u.", "t.", "R.", "b.", "h\u{5}.", "g0\n.", "(", ".", "(0.", "N(.",
+            "NN.", "(Nd.", "](Nu.", "})a.", "N\u{71}\u{0}0.",
+        ] {
             #expect(try failure(Op.op(text)).code == .malformed, "\(text)")
         }
     }
@@ -231,7 +233,8 @@ struct PickleTests {
     @Test("a million nested lists are no deep recursion")
     func deepNesting() throws {
         let depth = 1_000_000
-        let bytes = [UInt8](repeating: UInt8(ascii: "]"), count: depth)
+        let bytes =
+            [UInt8](repeating: UInt8(ascii: "]"), count: depth)
             + [UInt8](repeating: UInt8(ascii: "a"), count: depth - 1) + Op.stop
         let pickle = try read(bytes)
         #expect(pickle.items(pickle.root)?.count == 1)
@@ -240,7 +243,9 @@ struct PickleTests {
     @Test("a list that holds itself twice, thirty times over, stays small")
     func billionLaughs() throws {
         var bytes = Op.op("]q") + [0]
-        for level in UInt8(1)...30 { bytes += Op.op("](h") + [level - 1] + Op.op("h") + [level - 1] + Op.op("eq") + [level] }
+        for level in UInt8(1)...30 {
+            bytes += Op.op("](h") + [level - 1] + Op.op("h") + [level - 1] + Op.op("eq") + [level]
+        }
         // All lists but the last are still on the stack.
         bytes += Op.op("q") + [31]
         bytes += [UInt8](repeating: UInt8(ascii: "0"), count: 31) + Op.op("h") + [31] + Op.stop
@@ -251,27 +256,21 @@ struct PickleTests {
     @Test("calls that copy a kept value again and again are stopped")
     func copyBombs() throws {
         // A text of 64 KB, made into bytes 1,000 times.
-        var bytes: [UInt8] = [0x58, 0, 0, 1, 0] + [UInt8](repeating: 65, count: 65536) + [0x71, 0] + Op.text("latin1")
+        var bytes: [UInt8] =
+            [0x58, 0, 0, 1, 0] + [UInt8](repeating: 65, count: 65536) + [0x71, 0] + Op.text("latin1")
             + [0x71, 1] + Op.global("_codecs", "encode") + [0x71, 2]
         for _ in 0..<1000 { bytes += [0x68, 2, 0x68, 0, 0x68, 1, 0x86] + Op.op("R0") }
         #expect(try failure(bytes + Op.stop).code == .tooLarge)
     }
 
-    @Test("every entry of Geneformer's largest dictionary is read fast",
+    @Test(
+        "every entry of Geneformer's largest dictionary is read",
         .enabled(if: SharedData.has(SharedPickle.mapping), "skipped: ../shared/\(SharedPickle.mapping) is not there"))
     func realDictionary() throws {
-        let clock = ContinuousClock()
-        var count = 0
-        var start: String?
-        let time = try clock.measure {
-            let pickle = try Pickle(path: SharedData.path(SharedPickle.mapping))
-            let entries = try #require(pickle.entries(pickle.root))
-            count = entries.count
-            start = entries.first { $0.key.string == "TP53" }?.value.string
-        }
-        #expect(count == 173_697)
-        #expect(start == "ENSG00000141510")
-        print("173,697 entries in \(time)")
+        let pickle = try Pickle(path: SharedData.path(SharedPickle.mapping))
+        let entries = try #require(pickle.entries(pickle.root))
+        #expect(entries.count == 173_697)
+        #expect(entries.first { $0.key.string == "TP53" }?.value.string == "ENSG00000141510")
     }
 }
 

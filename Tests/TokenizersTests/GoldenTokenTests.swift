@@ -1,41 +1,8 @@
+import AnnData
 import Checkpoints
-import Foundation
 import Testing
 import TestSupport
 import Tokenizers
-
-/// The cells of one file, as the golden tokens were made from.
-protocol CellSource {
-    /// What names the genes of the file's columns.
-    var geneIDs: [String] { get }
-    /// Calls `body` with the columns and values of every cell, in order.
-    func forEachCell(_ body: (ArraySlice<Int32>, ArraySlice<Double>) -> Void) throws
-}
-
-/// A CSR matrix in four plain files: `NAME.ids` (one a line), `.indptr` (i64), `.indices` (i32), `.data` (f64).
-struct DumpedCells: CellSource {
-    let geneIDs: [String]
-    private let indptr: [Int]
-    private let indices: [Int32]
-    private let values: [Double]
-
-    init(_ path: String) throws {
-        geneIDs = try String(contentsOfFile: path + ".ids", encoding: .utf8)
-            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        func numbers<N: BitwiseCopyable>(_ suffix: String) throws -> [N] {
-            try Data(contentsOf: URL(fileURLWithPath: path + suffix)).withUnsafeBytes { Array($0.bindMemory(to: N.self)) }
-        }
-        indptr = try numbers(".indptr")
-        indices = try numbers(".indices")
-        values = try numbers(".data")
-    }
-
-    func forEachCell(_ body: (ArraySlice<Int32>, ArraySlice<Double>) -> Void) {
-        for row in 0..<indptr.count - 1 {
-            body(indices[indptr[row]..<indptr[row + 1]], values[indptr[row]..<indptr[row + 1]])
-        }
-    }
-}
 
 /// CRC-32 bit by bit, polynomial 0xEDB88320, of tokens as little-endian 16-bit numbers.
 private func checksum(_ tokens: [UInt32]) -> UInt32 {
@@ -49,46 +16,61 @@ private func checksum(_ tokens: [UInt32]) -> UInt32 {
     return ~crc
 }
 
-struct GoldenTokenTests {
-    static let dump = ProcessInfo.processInfo.environment["EMBDB_DUMPED_CELLS"]
+/// A file of cells and its golden tokens.
+struct GoldenFile: CustomTestStringConvertible {
+    let name: String
+    let path: String
+    var testDescription: String { name }
 
-    @Test("all cells get the tokens that the original tokenizer gives them",
-        .enabled(if: dump != nil && SharedData.has("parity/geneformer-tokens"),
-            "skipped: ../shared/parity/geneformer-tokens or EMBDB_DUMPED_CELLS is not there"),
-        arguments: ["heart_san_1000", "pbmc3k_raw"], ["v1", "v2"])
-    func golden(name: String, version: String) throws {
-        let source: any CellSource = try DumpedCells(try #require(Self.dump) + "/tok_\(name)")
-        let golden = try SafetensorsFile(path: SharedData.path("parity/geneformer-tokens/\(name).safetensors"))
+    static let all = [
+        GoldenFile(name: "heart_san_1000", path: "data/heart_san_multiome/heart_san_1000.h5ad"),
+        GoldenFile(name: "pbmc3k_raw", path: "data/pbmc3k/pbmc3k_raw.h5ad"),
+    ]
+    static let isThere =
+        all.allSatisfy { SharedData.has($0.path) && SharedData.has("parity/geneformer-tokens/\($0.name).safetensors") }
+        && SharedData.has("data/geneformer")
+}
+
+struct GoldenTokenTests {
+    @Test(
+        "all cells get the tokens that the original tokenizer gives them",
+        .enabled(if: GoldenFile.isThere, "skipped: ../shared/parity/geneformer-tokens is not there"),
+        arguments: GoldenFile.all, ["v1", "v2"])
+    func golden(file: GoldenFile, version: String) throws {
+        let golden = try SafetensorsFile(path: SharedData.path("parity/geneformer-tokens/\(file.name).safetensors"))
         let kind = golden.tensorNames.contains("\(version).presummed.crc32") ? "presummed" : "all"
         let checksums = try golden.integers("\(version).\(kind).crc32").map { UInt32(truncatingIfNeeded: $0) }
         let lengths = try golden.integers("\(version).\(kind).length")
         let totals = try golden.integers("n_counts")
 
-        let clock = ContinuousClock()
-        var start = clock.now
         let dictionaries = SharedData.path("data/geneformer/" + (version == "v1" ? "gc30M" : "gc104M"))
         let vocabulary = try Vocabulary(files: VocabularyFiles.find(in: [dictionaries]))
-        let loading = clock.now - start
-        let genes = try GeneColumns(ids: source.geneIDs, vocabulary: vocabulary)
+        let cells = try AnnDataFile(path: SharedData.path(file.path))
+        let ids = try cells.var.column(named: "ensembl_id").readTexts(rows: 0..<cells.var.count).map { $0 ?? "" }
+        let genes = try GeneColumns(ids: ids, vocabulary: vocabulary)
         let encoder = try RankValueEncoder(vocabulary: vocabulary, maximumLength: version == "v1" ? 2048 : 4096)
+
+        var reader = try cells.countReader(layer: "X", rule: .counts)
+        var batch = CountBatch()
         var cell = EncodedCell()
         var scratch = RankValueEncoder.Scratch()
-        var row = 0
         var wrong: [Int] = []
-        var time = Duration.zero
-        try source.forEachCell { columns, values in
-            start = clock.now
-            encoder.encode(columns: columns.span, values: values.span, genes: genes, into: &cell, scratch: &scratch)
-            time += clock.now - start
-            if checksum(cell.tokens) != checksums[row] || cell.tokens.count != lengths[row]
-                || cell.ranking.total != Double(totals[row])
-            {
-                wrong.append(row)
+        #expect(cells.cellCount == checksums.count)
+        for start in stride(from: 0, to: cells.cellCount, by: 500) {
+            try reader.read(rows: start..<min(start + 500, cells.cellCount), into: &batch)
+            for row in 0..<batch.rowCount {
+                let range = batch.entries(row)
+                let columns = batch.indices.span.extracting(range)
+                let values = batch.values.span.extracting(range)
+                encoder.encode(columns: columns, values: values, genes: genes, into: &cell, scratch: &scratch)
+                let number = start + row
+                if checksum(cell.tokens) != checksums[number] || cell.tokens.count != lengths[number]
+                    || cell.ranking.total != Double(totals[number])
+                {
+                    wrong.append(number)
+                }
             }
-            row += 1
         }
-        #expect(row == checksums.count)
         #expect(wrong.isEmpty, "\(wrong.count) cells differ, the first is \(wrong.first ?? -1)")
-        print("\(name) \(version): \(row) cells in \(time), vocabulary in \(loading), \(genes.summary)")
     }
 }

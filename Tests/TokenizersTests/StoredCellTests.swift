@@ -81,12 +81,15 @@ struct StoredCellTests {
         }
     }
 
-    @Test("a claimed length, an unknown format and a foreign token are named", arguments: [
-        ([1, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F] as [UInt8], "genes"), ([2, 0, 1, 0], "format is 2"),
-        ([1, 16, 1, 0], "flags"), ([1, 6, 1, 0], "flags"), ([1, 0, 1, 1, 9, 0, 1], "token 9"),
-        ([1, 0, 1, 1, 4, 0, 0], "count is 0"), ([1, 8, 0, 0, 0, 0, 0, 0, 0xF0, 0x7F, 0], "total"),
-        ([1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0], "too long"),
-    ])
+    @Test(
+        "a claimed length, an unknown format and a foreign token are named",
+        arguments: [
+            ([1, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F] as [UInt8], "genes"),
+            ([2, 0, 1, 0], "format is 2"),
+            ([1, 16, 1, 0], "flags"), ([1, 6, 1, 0], "flags"), ([1, 0, 1, 1, 9, 0, 1], "token 9"),
+            ([1, 0, 1, 1, 4, 0, 0], "count is 0"), ([1, 8, 0, 0, 0, 0, 0, 0, 0xF0, 0x7F, 0], "total"),
+            ([1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0], "too long"),
+        ])
     func errors(bytes: [UInt8], part: String) throws {
         let error = try #require(throws: TokenizerError.self) { try read(bytes, vocabularyCount: 5) }
         #expect(error.code == .malformedCell)
