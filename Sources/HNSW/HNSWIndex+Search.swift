@@ -183,7 +183,7 @@ extension HNSWIndex {
         var computed = 0
         ExactSearch.forEachBatch(rows: 0..<set.count, keeping: keeping) { batch in
             computed += batch.count
-            for row in batch { scratch.batch.append(Int(row), graph.rows, scratch.query) }
+            for row in batch { scratch.batch.append(Int(row), graph.rows) }
             scratch.batch.flush(scratch.query, stride: graph.rows.codeStride) { _, row, distance in
                 _ = scratch.matches.insert(SortKey.make(distance, row))
             }
