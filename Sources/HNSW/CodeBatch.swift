@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Numerics
 
 /// Rows on their way through the int8 kernel: filled one by one, computed together.
@@ -7,29 +8,32 @@ struct CodeBatch: ~Copyable {
 
     private let pointers = AlignedBuffer<UnsafePointer<UInt8>?>(repeating: nil, count: capacity)
     private let rowNumbers = AlignedBuffer<UInt32>(repeating: 0, count: capacity)
-    private let offsets = AlignedBuffer<Float>(repeating: 0, count: capacity)
-    private let factors = AlignedBuffer<Float>(repeating: 0, count: capacity)
+    private let scales = AlignedBuffer<UnsafePointer<Float>?>(repeating: nil, count: capacity)
     private let dots = AlignedBuffer<Int32>(repeating: 0, count: capacity)
     private(set) var count = 0
 
     var isFull: Bool { @inline(__always) get { count == Self.capacity } }
 
-    /// Adds a row; the scales are read here, so that their cache misses overlap.
+    /// Adds a row and asks for its scale and code: rows of a graph lie anywhere, and their cache misses are to overlap.
     @inline(__always)
-    mutating func append(_ row: Int, _ rows: VectorRows, _ query: borrowing CodedQuery) {
-        append(row, code: rows.code(row), scale: rows.scale(row), query)
+    mutating func append(_ row: Int, _ rows: VectorRows) {
+        let (code, scale) = (rows.code(row), rows.scale(row))
+        ek_prefetch_line(scale)
+        var line = 0
+        while line < min(rows.codeStride, 1024) {
+            ek_prefetch_line(code + line)
+            line += 64
+        }
+        append(row, code: code, scale: scale)
     }
 
+    /// Adds a row that is near by in memory.
     @inline(__always)
-    mutating func append(
-        _ row: Int, code: UnsafePointer<UInt8>, scale: UnsafePointer<Float>, _ query: borrowing CodedQuery
-    ) {
+    mutating func append(_ row: Int, code: UnsafePointer<UInt8>, scale: UnsafePointer<Float>) {
         assert(count < Self.capacity)
-        let parts = query.parts(of: row, scale: scale)
         pointers.baseAddress[count] = code
+        scales.baseAddress[count] = scale
         rowNumbers.baseAddress[count] = UInt32(truncatingIfNeeded: row)
-        offsets.baseAddress[count] = parts.offset
-        factors.baseAddress[count] = parts.factor
         count += 1
     }
 
@@ -41,8 +45,9 @@ struct CodeBatch: ~Copyable {
         guard n > 0 else { return }
         query.dots(UnsafePointer(pointers.baseAddress), count: n, stride: stride, out: dots.baseAddress)
         for index in 0..<n {
-            let distance = offsets.baseAddress[index] - factors.baseAddress[index] * Float(dots.baseAddress[index])
-            body(index, Int(rowNumbers.baseAddress[index]), distance)
+            guard let scale = scales.baseAddress[index] else { continue }
+            let row = Int(rowNumbers.baseAddress[index])
+            body(index, row, query.distance(dot: dots.baseAddress[index], row: row, scale: scale))
         }
     }
 }

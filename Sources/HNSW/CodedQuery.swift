@@ -60,12 +60,12 @@ struct CodedQuery: ~Copyable {
         lifts = nil
     }
 
-    /// What a row adds to its distance beside the dot product, and the factor of that.
+    /// The distance of a row, of its dot product and its two floats.
     @inline(__always)
-    func parts(of row: Int, scale: UnsafePointer<Float>) -> (offset: Float, factor: Float) {
+    func distance(dot: Int32, row: Int, scale: UnsafePointer<Float>) -> Float {
         var offset = base + termWeight * scale[1]
         if let lifts { offset -= lift * lifts[row] }
-        return (offset, factor * scale[0])
+        return offset - factor * scale[0] * Float(dot)
     }
 
     /// Dot products with `count` codes.

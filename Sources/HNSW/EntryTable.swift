@@ -28,7 +28,7 @@ struct EntryTable: Sendable {
             scales.withUnsafeBufferPointer { scales in
                 guard let code = codes.baseAddress, let scale = scales.baseAddress else { return }
                 for index in 0..<min(count, rows.count) {
-                    batch.append(Int(rows[index]), code: code + index * stride, scale: scale + 2 * index, query)
+                    batch.append(Int(rows[index]), code: code + index * stride, scale: scale + 2 * index)
                     if batch.isFull { batch.flush(query, stride: stride) { body($1, $2) } }
                 }
                 batch.flush(query, stride: stride) { body($1, $2) }

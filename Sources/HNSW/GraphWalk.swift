@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Numerics
 
 /// Level 0 beside the vectors, while a search runs. Nothing that is read from it is trusted.
@@ -9,6 +10,15 @@ struct GraphRows {
 
     @inline(__always)
     func links(_ node: Int) -> UnsafePointer<UInt32> { level0[node].assumingMemoryBound(to: UInt32.self) }
+
+    /// A row is three cache lines; the second and third hold links in most, the chain in all.
+    @inline(__always)
+    private func prefetchLinks(_ node: Int) {
+        let links = level0[node]
+        ek_prefetch_line(links)
+        ek_prefetch_line(links + 64)
+        ek_prefetch_line(links + 128)
+    }
 
     /// The next row with the same code, or nil at the end of the chain. It ascends, so that a damaged one ends too.
     @inline(__always)
@@ -64,12 +74,14 @@ struct GraphRows {
                 continue
             }
             scratch.beam.mark(position)
+            // Unless this node leads to a nearer one, the next in the beam is the next to be followed.
+            if position + 1 < scratch.beam.count { prefetchLinks(SortKey.row(scratch.beam[position + 1])) }
             let links = links(SortKey.row(key))
             for slot in 0..<GraphLayout.links {
                 let node = Int(links[slot])
                 if links[slot] == GraphLayout.none { break }
                 guard node < nodes, scratch.visited.insert(node) else { continue }
-                scratch.batch.append(node, rows, scratch.query)
+                scratch.batch.append(node, rows)
             }
             computed += scratch.batch.count
             var best = position + 1

@@ -74,7 +74,7 @@ private struct Centres {
                         guard let code = codes.baseAddress, let scale = scales.baseAddress else { return }
                         for cluster in 0..<clusters {
                             scratch.batch.append(
-                                cluster, code: code + cluster * stride, scale: scale + 2 * cluster, scratch.query)
+                                cluster, code: code + cluster * stride, scale: scale + 2 * cluster)
                             if scratch.batch.isFull || cluster == clusters - 1 {
                                 scratch.batch.flush(scratch.query, stride: stride) {
                                     best = min(best, SortKey.make($2, $1))

@@ -19,6 +19,9 @@ int ek_use_level(ek_level level);
 /// "scalar", "avx2", "avx512" or "neon".
 const char *ek_level_name(ek_level level);
 
+/// Asks for the cache line at `address`, which will be read soon.
+static inline void ek_prefetch_line(const void *address) { __builtin_prefetch(address, 0, 3); }
+
 // One query against `n` rows, each given by its address. `rows` may point anywhere; no alignment is demanded.
 /// out[i] = sum over d of query[d] * rows[i][d]
 void ek_dot_f32(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
