@@ -161,7 +161,7 @@ import Testing
         arguments: [
             ("bad_no_indices", AnnDataError.Code.noSuchElement), ("bad_text_matrix", .unsupportedEncoding),
             ("bad_endless", .inconsistent), ("bad_large_chunk", .tooLarge), ("bad_external_link", .damaged),
-            ("bad_soft_link", .damaged),
+            ("bad_soft_link", .noSuchElement),
         ])
     func refused(name: String, code: AnnDataError.Code) throws {
         let error = try #require(read(name))

@@ -240,7 +240,8 @@ extension HDF5Library {
             let text = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let label = text.isEmpty ? "number \(filter)" : text
             guard H5Zfilter_avail(filter) > 0 else {
-                throw ReaderFailure(.unsupported, "is compressed by the filter \(label), which is not installed")
+                throw ReaderFailure(
+                    .unsupported, "is compressed by the filter \(label), which is not installed (gzip is read)")
             }
             names.append(label)
         }
