@@ -81,7 +81,7 @@ struct HDF5Library {
             guard H5Aget_name(attribute, length + 1, &name) >= 0 else {
                 throw Self.failure("the name of attribute \(index) is unreadable")
             }
-            answer.put(name.prefix(length).map { UInt8(bitPattern: $0) })
+            answer.put(name.prefix(length).map { UInt8(truncatingIfNeeded: $0) })
             try putValue(of: attribute, &answer)
         }
     }
