@@ -71,6 +71,10 @@ def matrices():
     write("dense_chunks", plain(counts()))
     with h5py.File(path("dense_chunks"), "r+") as file:
         replace(file, "X", file["X"][:], chunks=(4, 5), compression="gzip")
+    with h5py.File(path("csr_float32_plain")) as old, \
+            h5py.File(path("csr_newest_format"), "w", libver=("v110", "v110")) as new:
+        for name in old:
+            old.copy(name, new)
     write("no_cells", plain(sparse.csr_matrix((0, GENES), dtype=np.float32)))
     write("no_genes", plain(sparse.csr_matrix((CELLS, 0), dtype=np.float32)))
     write("no_genes_dense", plain(np.zeros((CELLS, 0), np.float32)))
@@ -136,7 +140,7 @@ def frames():
 
 
 def legacy():
-    """Categories beside the columns, as anndata 0.7 wrote them."""
+    """Categories beside the columns, and X described as anndata 0.7 did."""
     write("legacy_categories", plain(sparse.csr_matrix(counts())))
     with h5py.File(path("legacy_categories"), "r+") as file:
         obs = file["obs"]
@@ -147,6 +151,11 @@ def legacy():
         obs["kind"].attrs["categories"] = names.ref
         obs.attrs["column-order"] = np.array(["kind"], object)
         obs.attrs["encoding-version"] = "0.1.0"
+        # And before that, what a sparse matrix is.
+        del file["X"].attrs["encoding-type"]
+        file["X"].attrs["h5sparse_format"] = "csr"
+        file["X"].attrs["h5sparse_shape"] = file["X"].attrs["shape"]
+        del file["X"].attrs["shape"]
 
 
 def defects():
@@ -214,6 +223,7 @@ def defects():
         file.create_dataset("X/data", shape=data.shape, maxshape=(None,), dtype="f4", chunks=(10**9,))
 
     edited("bad_large_chunk", large_chunk)
+    edited("bad_filter", lambda file: replace(file, "X/data", file["X/data"][:], compression="lzf"))
     edited("bad_external_link", lambda file: [
         file.__delitem__("X/data"), file["X"].__setitem__("data", h5py.ExternalLink("csr_float32_plain.h5ad", "X/data"))])
     edited("bad_soft_link", lambda file: [

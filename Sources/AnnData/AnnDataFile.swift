@@ -62,11 +62,14 @@ package struct AnnDataFile: Sendable {
 
     /// A reader of the counts of `layer`.
     ///
-    /// - Parameter memoryBudget: bytes for gathering rows of a matrix that is stored by columns.
+    /// - Parameters:
+    ///   - memoryBudget: bytes for gathering rows of a matrix that is stored by columns.
+    ///   - entriesAtOnce: entries of one request to the file.
     package func countReader(
-        layer name: String, rule: CountRule, memoryBudget: Int = 512 << 20
+        layer name: String, rule: CountRule, memoryBudget: Int = 512 << 20,
+        entriesAtOnce: Int = CountReader.defaultSlice
     ) throws(AnnDataError) -> CountReader {
-        CountReader(file, try layer(name), rule, memoryBudget: memoryBudget)
+        CountReader(file, try layer(name), rule, memoryBudget: memoryBudget, entriesAtOnce: entriesAtOnce)
     }
 
     /// The matrix `key` of obsm: cells × dimensions.

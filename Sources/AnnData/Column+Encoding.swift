@@ -1,5 +1,5 @@
 /// The element encodings of anndata's on-disk format, by `encoding-type`
-/// (https://anndata.readthedocs.io/en/stable/fileformat-prose.html); columns of files before 0.7.? carry none.
+/// (https://anndata.readthedocs.io/en/stable/fileformat-prose.html); columns of older files carry none.
 extension Column {
     /// Describes the column at `path`. Unknown encodings give a column of the kind `unsupported`.
     ///

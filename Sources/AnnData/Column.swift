@@ -104,9 +104,9 @@ extension Column {
     private func read(_ dataset: DatasetInfo, _ rows: Range<Int>, _ result: inout [Int]) throws(AnnDataError) {
         var slice: [Int] = []
         result.reserveCapacity(rows.count)
-        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: CountReader.slice) {
+        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: CountReader.defaultSlice) {
             try file.read(
-                dataset, start: [start], count: [min(CountReader.slice, rows.upperBound - start)], into: &slice)
+                dataset, start: [start], count: [min(CountReader.defaultSlice, rows.upperBound - start)], into: &slice)
             result += slice
         }
     }
@@ -114,9 +114,9 @@ extension Column {
     private func read(_ dataset: DatasetInfo, _ rows: Range<Int>, _ result: inout [Double]) throws(AnnDataError) {
         var slice: [Double] = []
         result.reserveCapacity(rows.count)
-        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: CountReader.slice) {
+        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: CountReader.defaultSlice) {
             try file.read(
-                dataset, start: [start], count: [min(CountReader.slice, rows.upperBound - start)], into: &slice)
+                dataset, start: [start], count: [min(CountReader.defaultSlice, rows.upperBound - start)], into: &slice)
             result += slice
         }
     }

@@ -10,6 +10,7 @@ struct CompressedColumnReader {
     private let parts: CountLayer.SparseParts
     private let rule: CountRule
     private let memoryBudget: Int
+    private let slice: Int
 
     /// Stored entries of every row; empty until the first read.
     private var rowCounts: [Int32] = []
@@ -24,13 +25,15 @@ struct CompressedColumnReader {
     private var valueSlice: [Double] = []
 
     init(
-        _ file: HDF5File, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, _ memoryBudget: Int
+        _ file: HDF5File, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, _ memoryBudget: Int,
+        slice: Int
     ) {
         self.file = file
         self.layer = layer
         self.parts = parts
         self.rule = rule
         self.memoryBudget = memoryBudget
+        self.slice = slice
     }
 
     mutating func read(_ rows: Range<Int>, into batch: inout CountBatch) throws(AnnDataError) {
@@ -49,7 +52,7 @@ struct CompressedColumnReader {
         rowCounts = [Int32](repeating: 0, count: layer.rowCount)
         var start = 0
         while start < parts.entryCount {
-            let count = min(CountReader.slice, parts.entryCount - start)
+            let count = min(slice, parts.entryCount - start)
             try file.read(parts.indices, start: [start], count: [count], into: &rowSlice)
             for row in rowSlice {
                 guard row >= 0, row < layer.rowCount else { throw rowError(row) }
@@ -83,7 +86,7 @@ struct CompressedColumnReader {
         var cursors = blockOffsets
         var column = 0
         while column < layer.columnCount {
-            let last = min(column + 1 << 16, layer.columnCount)
+            let last = min(column + slice, layer.columnCount)
             try parts.readOffsets(file, column..<last + 1, into: &offsets)
             try scatter(firstColumn: column, rows: first..<end, &cursors)
             column = last
@@ -99,7 +102,7 @@ struct CompressedColumnReader {
         var start = offsets[0]
         let blockEnd = offsets[offsets.count - 1]
         while start < blockEnd {
-            let count = min(CountReader.slice, blockEnd - start)
+            let count = min(slice, blockEnd - start)
             try file.read(parts.indices, start: [start], count: [count], into: &rowSlice)
             try file.read(parts.data, start: [start], count: [count], into: &valueSlice)
             for entry in 0..<count {

@@ -4,21 +4,23 @@ struct CompressedRowReader {
     private let layer: CountLayer
     private let parts: CountLayer.SparseParts
     private let rule: CountRule
+    private let slice: Int
     private var offsets: [Int] = []
     private var columns: [Int] = []
     private var values: [Double] = []
 
-    init(_ file: HDF5File, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule) {
+    init(_ file: HDF5File, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, slice: Int) {
         self.file = file
         self.layer = layer
         self.parts = parts
         self.rule = rule
+        self.slice = slice
     }
 
     mutating func read(_ rows: Range<Int>, into batch: inout CountBatch) throws(AnnDataError) {
         var first = rows.lowerBound
         while first < rows.upperBound {
-            let end = min(first + 1 << 16, rows.upperBound)
+            let end = min(first + slice, rows.upperBound)
             try parts.readOffsets(file, first..<end + 1, into: &offsets)
             try readBlock(first: first, into: &batch)
             first = end
@@ -36,7 +38,7 @@ struct CompressedRowReader {
             while position < rowEnd {
                 if position == sliceEnd {
                     sliceStart = position
-                    sliceEnd = min(position + CountReader.slice, blockEnd)
+                    sliceEnd = min(position + slice, blockEnd)
                     try file.read(
                         parts.indices, start: [sliceStart], count: [sliceEnd - sliceStart], into: &columns)
                     try file.read(parts.data, start: [sliceStart], count: [sliceEnd - sliceStart], into: &values)

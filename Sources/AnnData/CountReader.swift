@@ -1,23 +1,24 @@
 /// Reads the counts of a matrix, cells in any order of ranges, best ascending. Memory is bounded whatever the size of
-/// the file: the batch itself, slices of 2^20 entries, and for a matrix stored by columns the budget (see
+/// the file: the batch itself, slices of `entriesAtOnce` entries, and for a matrix stored by columns the budget (see
 /// `CompressedColumnReader`).
-package struct CountReader {
+package struct CountReader: Sendable {
     package let layer: CountLayer
     package let rule: CountRule
     private var byRows: CompressedRowReader?
     private var byColumns: CompressedColumnReader?
     private var dense: DenseReader?
 
-    /// Entries that are read at once.
-    static let slice = 1 << 20
+    /// Entries that are read at once, unless the caller asks for another number: 8 MB of doubles.
+    package static let defaultSlice = 1 << 20
 
-    init(_ file: HDF5File, _ layer: CountLayer, _ rule: CountRule, memoryBudget: Int) {
+    init(_ file: HDF5File, _ layer: CountLayer, _ rule: CountRule, memoryBudget: Int, entriesAtOnce slice: Int) {
+        precondition(slice > 0, "no entries at once")
         self.layer = layer
         self.rule = rule
         switch layer.layout {
-        case .rows(let parts): byRows = CompressedRowReader(file, layer, parts, rule)
-        case .columns(let parts): byColumns = CompressedColumnReader(file, layer, parts, rule, memoryBudget)
-        case .dense(let matrix): dense = DenseReader(file, layer, matrix, rule)
+        case .rows(let parts): byRows = CompressedRowReader(file, layer, parts, rule, slice: slice)
+        case .columns(let parts): byColumns = CompressedColumnReader(file, layer, parts, rule, memoryBudget, slice: slice)
+        case .dense(let matrix): dense = DenseReader(file, layer, matrix, rule, slice: slice)
         }
     }
 

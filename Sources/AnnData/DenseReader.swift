@@ -7,19 +7,21 @@ struct DenseReader {
     private let layer: CountLayer
     private let matrix: DatasetInfo
     private let rule: CountRule
+    private let slice: Int
     private var values: [Double] = []
 
-    init(_ file: HDF5File, _ layer: CountLayer, _ matrix: DatasetInfo, _ rule: CountRule) {
+    init(_ file: HDF5File, _ layer: CountLayer, _ matrix: DatasetInfo, _ rule: CountRule, slice: Int) {
         self.file = file
         self.layer = layer
         self.matrix = matrix
         self.rule = rule
+        self.slice = slice
     }
 
     mutating func read(_ rows: Range<Int>, into batch: inout CountBatch) throws(AnnDataError) {
         // Whole rows, or one row in pieces.
-        let width = max(1, min(layer.columnCount, CountReader.slice))
-        let height = width < layer.columnCount ? 1 : max(1, CountReader.slice / width)
+        let width = max(1, min(layer.columnCount, slice))
+        let height = width < layer.columnCount ? 1 : max(1, slice / width)
         var first = rows.lowerBound
         while first < rows.upperBound {
             let rowCount = min(height, rows.upperBound - first)

@@ -26,7 +26,7 @@ package struct EmbeddingMatrix: Sendable {
         values.removeAll(keepingCapacity: true)
         values.reserveCapacity(rows.count * dimension)
         var slice: [Float] = []
-        let height = max(1, CountReader.slice / max(1, dimension))
+        let height = max(1, CountReader.defaultSlice / max(1, dimension))
         for first in stride(from: rows.lowerBound, to: rows.upperBound, by: height) {
             let count = min(height, rows.upperBound - first)
             try file.read(matrix, start: [first, 0], count: [count, dimension], into: &slice)

@@ -26,5 +26,23 @@ static inline hid_t chdf5_native(enum chdf5_native_type type) {
 
 static inline hid_t chdf5_dataset_access_properties(void) { return H5Pcreate(H5P_DATASET_ACCESS); }
 
+// H5Literate and its callback's type are macros that differ between HDF5 1.10 and 1.12. Returns what `visit` does if
+// that is not 0.
+struct chdf5_visitor {
+    int (*visit)(const char *name, void *context);
+    void *context;
+};
+
+static inline herr_t chdf5_visit_link(hid_t group, const char *name, const H5L_info_t *info, void *visitor) {
+    (void)group;
+    (void)info;
+    struct chdf5_visitor *v = (struct chdf5_visitor *)visitor;
+    return v->visit(name, v->context);
+}
+
+static inline herr_t chdf5_each_link(hid_t group, struct chdf5_visitor visitor) {
+    return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, chdf5_visit_link, &visitor);
+}
+
 // glibc 2.34; <spawn.h> shows it only where _DEFAULT_SOURCE is defined, which Swift does not do.
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);

@@ -1,6 +1,7 @@
 import AnnData
 import Foundation
 import Numerics
+import Synchronization
 import TestSupport
 import Testing
 
@@ -115,38 +116,93 @@ import Testing
         #expect(refused > 5)
     }
 
+    @Test("threads may share a file; each gets its own answers")
+    func threads() throws {
+        let file = try AnnDataFile(path: Fixture.path("frames"))
+        let failures = Mutex(0)
+        Parallel.forEach(64, threads: 4, makeState: { CountBatch() }) { batch, index in
+            let layer = ["layers/counts", "raw/X"][index % 2]
+            let genes = Fixture.genes + (index % 2) * 2
+            let first = index % 20
+            let ok: Bool
+            do throws(AnnDataError) {
+                var reader = try file.countReader(layer: layer, rule: .counts)
+                try reader.read(rows: first..<first + 3, into: &batch)
+                let names = try file.obs.names(first..<first + 3)
+                ok =
+                    batch.dictionaries == Fixture.rows(first..<first + 3, genes: genes)
+                    && names == (first..<first + 3).map { "cell\($0)" }
+            } catch {
+                ok = false
+            }
+            if !ok { failures.withLock { $0 += 1 } }
+        }
+        #expect(failures.withLock { $0 } == 0)
+    }
+
+    @Test("when the reader process dies, every later call says so and none waits")
+    func death() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("dying.h5ad")
+        try FileManager.default.copyItem(atPath: Fixture.path("frames"), toPath: path)
+        let file = try HDF5File(path: path)
+        #expect(try file.attributes("obs")["_index"] == .strings(["_index"]))
+        let readers = try Self.readers(of: path)
+        #expect(readers.count == 1)
+        for reader in readers { kill(reader, SIGSEGV) }
+        for _ in 0..<2 {
+            let error = thrown { () throws(AnnDataError) in _ = try file.attributes("obs") }
+            #expect(error?.code == .damaged)
+            #expect(error?.detail.contains("crashed") == true)
+        }
+    }
+
     @Test("the reader process inherits no descriptor and is gone with the file")
     func processes() throws {
-        func children() throws -> [Int32] {
-            try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
-                (try? String(contentsOfFile: "/proc/\($0)/stat", encoding: .utf8))?
-                    .split(separator: ")").last?.split(separator: " ").dropFirst().first == "\(getpid())"
-            }
-        }
         let secret = open("/dev/zero", O_RDONLY)
         defer { close(secret) }
-        let before = Set(try children())
-        var own: [Int32] = []
+        let folder = try TemporaryFolder()
+        let path = folder.file("open.h5ad")
+        try FileManager.default.copyItem(atPath: Fixture.path("frames"), toPath: path)
+        var readers: [Int32] = []
         do {
-            let file = try AnnDataFile(path: Fixture.path("frames"))
-            // Tests run side by side: ours is the one that has this file open.
-            own = try children().filter { child in
-                guard !before.contains(child) else { return false }
-                let links = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(child)/fd")) ?? []
-                let targets = links.compactMap {
-                    try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child)/fd/\($0)")
-                }
-                guard targets.contains(where: { $0.hasSuffix("Fixtures/frames.h5ad") }) else { return false }
+            let file = try AnnDataFile(path: path)
+            readers = try Self.readers(of: path)
+            #expect(readers.count == 1)
+            for reader in readers {
+                let targets = Self.openFiles(of: reader)
+                #expect(targets.count == 5, "its streams, its socket, the file: \(targets)")
                 #expect(!targets.contains("/dev/zero"))
-                #expect(targets.count <= 6)
-                return true
+                #expect(targets.filter { $0 == "/dev/null" }.count == 3)
             }
-            #expect(!own.isEmpty)
             #expect(file.cellCount == Fixture.cells)
         }
-        let left = try children().filter { child in
-            own.contains(child)
+        let children = try Self.children()
+        #expect(readers.allSatisfy { !children.contains($0) }, "ended and reaped")
+    }
+
+    private static func children() throws -> [Int32] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
+            status($0).dropFirst().first == "\(getpid())"
         }
-        #expect(left.count < own.count)
+    }
+
+    /// The fields of /proc/PID/stat from the state on.
+    private static func status(_ process: Int32) -> [Substring] {
+        let text = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+        return text.split(separator: ")").last?.split(separator: " ") ?? []
+    }
+
+    private static func openFiles(of process: Int32) -> [String] {
+        let folder = "/proc/\(process)/fd"
+        return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + $0)
+        }
+    }
+
+    /// Children of this process that have the file open; other suites run at the same time and have children too.
+    private static func readers(of path: String) throws -> [Int32] {
+        let name = URL(fileURLWithPath: path).pathComponents.suffix(2).joined(separator: "/")
+        return try children().filter { openFiles(of: $0).contains { $0.hasSuffix(name) } }
     }
 }

@@ -109,24 +109,36 @@ package final class HDF5File: @unchecked Sendable {
     package func readStrings(_ dataset: DatasetInfo, _ range: Range<Int>) throws(AnnDataError) -> [String] {
         var texts: [String] = []
         texts.reserveCapacity(range.count)
-        let slice = 8192
+        var slice = 8192
         var start = range.lowerBound
         while start < range.upperBound {
             let count = min(slice, range.upperBound - start)
-            let isScalar = dataset.shape.isEmpty
-            texts += try request(.readStrings, dataset.path, isScalar ? [] : [start], isScalar ? [] : [count]) { wire in
-                guard wire.takeCount(bytesEach: 4) == count else { return nil }
-                var part: [String] = []
-                part.reserveCapacity(count)
-                for _ in 0..<count {
-                    guard let text = wire.takeString() else { return nil }
-                    part.append(text)
-                }
-                return part
+            do throws(AnnDataError) {
+                texts += try requestStrings(dataset, start, count)
+                start += count
+            } catch {
+                // Long texts: fewer at once.
+                guard error.code == .tooLarge, count > 1 else { throw error }
+                slice = count / 2
             }
-            start += count
         }
         return texts
+    }
+
+    private func requestStrings(
+        _ dataset: DatasetInfo, _ start: Int, _ count: Int
+    ) throws(AnnDataError) -> [String] {
+        let isScalar = dataset.shape.isEmpty
+        return try request(.readStrings, dataset.path, isScalar ? [] : [start], isScalar ? [] : [count]) { wire in
+            guard wire.takeCount(bytesEach: 4) == count else { return nil }
+            var part: [String] = []
+            part.reserveCapacity(count)
+            for _ in 0..<count {
+                guard let text = wire.takeString() else { return nil }
+                part.append(text)
+            }
+            return part
+        }
     }
 
     /// One request and its answer; `decode` returns nil if the answer makes no sense.

@@ -194,12 +194,13 @@ extension HDF5Library {
         try checkStorage(id, shape.reduce(elementSize, *), filters)
 
         if !chunk.isEmpty {
-            // Room for one row of chunks, so that reading rows in order inflates each chunk once.
-            var band = chunk.reduce(elementSize, *)
+            // Room for one row of chunks, so that reading rows in order inflates each chunk once; for one chunk at least.
+            let chunkBytes = chunk.reduce(elementSize, *)
+            var band = chunkBytes
             for (length, side) in zip(shape, chunk).dropFirst() where band < ReaderLimits.chunkCacheBytes {
                 band *= (length + side - 1) / side
             }
-            let cache = min(max(2 * band, 1 << 20), ReaderLimits.chunkCacheBytes)
+            let cache = min(max(2 * band, 1 << 20), max(ReaderLimits.chunkCacheBytes, chunkBytes))
             let access = chdf5_dataset_access_properties()
             H5Pset_chunk_cache(access, 12421, cache, 1)
             H5Oclose(id)
@@ -237,10 +238,11 @@ extension HDF5Library {
             var name = [CChar](repeating: 0, count: 64)
             let filter = H5Pget_filter2(properties, index, &flags, &valueCount, nil, name.count - 1, &name, nil)
             guard filter >= 0 else { throw Self.failure("its filters are unreadable") }
-            let text = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let text = String(decoding: name.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
             let label = text.isEmpty ? "number \(filter)" : text
             guard H5Zfilter_avail(filter) > 0 else {
-                throw ReaderFailure(.unsupported, "is compressed by the filter \(label), which is not installed")
+                throw ReaderFailure(
+                    .unsupported, "is compressed by the filter \(label), which is not installed (gzip is read)")
             }
             names.append(label)
         }

@@ -1,4 +1,5 @@
 internal import CHDF5
+internal import Glibc
 
 /// Why the reader process could not answer.
 struct ReaderFailure: Error {
@@ -35,24 +36,28 @@ struct HDF5Library {
         let object = try openObject(path)
         defer { H5Oclose(object) }
         guard H5Iget_type(object) == H5I_GROUP else { throw ReaderFailure(.unsupported, "is no group") }
-        var info = H5G_info_t()
-        guard H5Gget_info(object, &info) >= 0 else { throw Self.failure("its links cannot be counted") }
-        guard info.nlinks <= ReaderLimits.names else {
-            throw ReaderFailure(.tooLarge, "declares \(info.nlinks) links")
+        var names: [[UInt8]] = []
+        let status = withUnsafeMutablePointer(to: &names) { names in
+            chdf5_each_link(
+                object,
+                chdf5_visitor(
+                    visit: { name, context in
+                        guard let name, let names = context?.assumingMemoryBound(to: [[UInt8]].self) else { return -1 }
+                        if names.pointee.count == ReaderLimits.names { return 1 }
+                        names.pointee.append(Array(UnsafeRawBufferPointer(start: name, count: strlen(name))))
+                        return 0
+                    }, context: names))
         }
-        answer.put(UInt32(info.nlinks))
-        for index in 0..<info.nlinks {
-            let length = H5Lget_name_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, index, nil, 0, Self.defaults)
-            guard length >= 0, length < 1 << 16 else { throw Self.failure("the name of link \(index) is unreadable") }
-            var name = [CChar](repeating: 0, count: length + 1)
-            guard
-                H5Lget_name_by_idx(
-                    object, ".", H5_INDEX_NAME, H5_ITER_INC, index, &name, length + 1, Self.defaults) >= 0
-            else { throw Self.failure("the name of link \(index) is unreadable") }
-            let child = H5Oopen(object, name, Self.defaults)
+        guard status >= 0 else { throw Self.failure("its links are unreadable") }
+        guard status == 0 else { throw ReaderFailure(.tooLarge, "has more than \(ReaderLimits.names) links") }
+        answer.put(UInt32(names.count))
+        for name in names {
+            let child = (name + [0]).withUnsafeBytes { bytes in
+                H5Oopen(object, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Self.defaults)
+            }
             let type = child < 0 ? H5I_BADID : H5Iget_type(child)
             if child >= 0 { H5Oclose(child) }
-            answer.put(name.prefix(length).map { UInt8(bitPattern: $0) })
+            answer.put(name)
             answer.put(type == H5I_GROUP ? UInt8(1) : type == H5I_DATASET ? 2 : 0)
         }
     }
@@ -76,7 +81,7 @@ struct HDF5Library {
             guard H5Aget_name(attribute, length + 1, &name) >= 0 else {
                 throw Self.failure("the name of attribute \(index) is unreadable")
             }
-            answer.put(name.prefix(length).map { UInt8(bitPattern: $0) })
+            answer.put(name.prefix(length).map { UInt8(truncatingIfNeeded: $0) })
             try putValue(of: attribute, &answer)
         }
     }
@@ -138,6 +143,9 @@ struct HDF5Library {
                 if exists < 0 { throw Self.failure("cannot be looked up") }
                 if exists == 0 { throw ReaderFailure(.missing, "is not in the file") }
             }
+        }
+        if path != "/", H5Oexists_by_name(file, path, Self.defaults) == 0 {
+            throw ReaderFailure(.missing, "is a link that leads nowhere")
         }
         let object = H5Oopen(file, path, Self.defaults)
         if object < 0 { throw Self.failure("cannot be opened") }

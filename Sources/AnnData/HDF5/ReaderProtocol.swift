@@ -32,7 +32,7 @@ enum ReaderLimits {
     static let answerBytes = 64 << 20
     /// Largest HDF5 chunk, bytes: reading one element inflates its whole chunk.
     static let chunkBytes = 1 << 30
-    /// Memory for the inflated chunks of one dataset, bytes: a row of chunks where it fits.
+    /// Memory for the inflated chunks of one dataset, bytes: a row of chunks where it fits, always one chunk.
     static let chunkCacheBytes = 512 << 20
     /// Address space on top of what the process has when it starts, bytes.
     static let addressSpace = 4 << 30
