@@ -29,13 +29,13 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
     /// The file as the caller named it.
     public let file: String
     /// The element inside of the file, such as `layers/counts/indices`.
-    public var path: String?
+    public let path: String?
     /// Row (cell, or entry of a column), from 0.
-    public var row: Int?
+    public let row: Int?
     /// Column (gene), from 0.
-    public var column: Int?
+    public let column: Int?
     /// The offending value.
-    public var value: Double?
+    public let value: Double?
     /// What is wrong, without the place.
     public let detail: String
     /// What to do about it, where that is known.
@@ -61,7 +61,7 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
         if let path { place += ", " + path }
         if let row { place += ", row \(row)" }
         if let column { place += ", column \(column)" }
-        if let value { place += ", value \(value)" }
+        if let value { place += ", value " + (Int(exactly: value).map { "\($0)" } ?? "\(value)") }
         let line = "\(detail) (\(place))" + (advice.map { ": " + $0 } ?? "")
         // Names come from the file: no line breaks, no orders to a terminal.
         return String(

@@ -17,7 +17,8 @@ package struct CountReader: Sendable {
         self.rule = rule
         switch layer.layout {
         case .rows(let parts): byRows = CompressedRowReader(file, layer, parts, rule, slice: slice)
-        case .columns(let parts): byColumns = CompressedColumnReader(file, layer, parts, rule, memoryBudget, slice: slice)
+        case .columns(let parts):
+            byColumns = CompressedColumnReader(file, layer, parts, rule, memoryBudget, slice: slice)
         case .dense(let matrix): dense = DenseReader(file, layer, matrix, rule, slice: slice)
         }
     }

@@ -127,7 +127,7 @@ import Testing
         #expect(error.row == Self.defectRow)
         #expect(error.column != nil)
         #expect(error.value == value || value.isNaN && error.value?.isNaN == true)
-        #expect(error.description.contains("row \(Self.defectRow)"))
+        #expect(error.description.contains("X/data, row \(Self.defectRow), column"))
         #expect(read(name, .normalized)?.code == (["bad_fractional", "bad_huge"].contains(name) ? nil : code))
     }
 

@@ -50,8 +50,11 @@ extension HDF5Library {
                 throw ReaderFailure(
                     .inconsistent, "has \(length) entries; \(first)..<\(first &+ number) were asked for")
             }
-            elements *= number
-            guard elements <= ReaderLimits.answerBytes else { throw ReaderFailure(.tooLarge, "too much at once") }
+            let (total, isTooMuch) = elements.multipliedReportingOverflow(by: number)
+            elements = total
+            guard !isTooMuch, elements <= ReaderLimits.answerBytes else {
+                throw ReaderFailure(.tooLarge, "too much at once")
+            }
             var span = number
             if !dataset.chunk.isEmpty, number > 0 {
                 let side = dataset.chunk[dimension]
@@ -194,11 +197,11 @@ extension HDF5Library {
         try checkStorage(id, shape.reduce(elementSize, *), filters)
 
         if !chunk.isEmpty {
-            // Room for one row of chunks, so that reading rows in order inflates each chunk once; for one chunk at least.
+            // Room for one row of chunks, so that reading rows in order inflates each chunk once; at least one chunk.
             let chunkBytes = chunk.reduce(elementSize, *)
             var band = chunkBytes
             for (length, side) in zip(shape, chunk).dropFirst() where band < ReaderLimits.chunkCacheBytes {
-                band *= (length + side - 1) / side
+                band *= min(length / side + 1, 1 << 30)
             }
             let cache = min(max(2 * band, 1 << 20), max(ReaderLimits.chunkCacheBytes, chunkBytes))
             let access = chdf5_dataset_access_properties()

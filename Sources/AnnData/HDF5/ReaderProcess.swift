@@ -176,5 +176,6 @@ struct ReaderProcess: ~Copyable {
 func errorText(_ code: Int32) -> String {
     var text = [CChar](repeating: 0, count: 256)
     return strerror_r(code, &text, text.count) == 0
-        ? String(decoding: text.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self) : "error \(code)"
+        ? String(decoding: text.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
+        : "error \(code)"
 }

@@ -1,4 +1,5 @@
-/// Appends numbers (little-endian) and length-prefixed byte strings to a message between the reader process and its parent.
+/// Appends numbers (little-endian) and length-prefixed byte strings to a message between the reader process and its
+/// parent.
 struct WireWriter {
     var bytes: [UInt8] = []
 
