@@ -43,7 +43,7 @@ let package = Package(
         swift("Numerics", ["COpenBLAS", "CKernels"]),
 
         // Floor 2: files, graphs, storage; none knows another
-        swift("AnnData", ["CHDF5", "Numerics"]),
+        swift("AnnData", ["CHDF5"]),
         swift("Checkpoints", ["CZlib", "Numerics"]),
         swift("HNSW", ["CKernels", "Numerics"]),
         swift("LMDBStore", ["CLMDB", "CZlib", "Numerics"]),
@@ -69,7 +69,7 @@ let package = Package(
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         tests("Numerics", ["CKernels"]),
-        tests("AnnData", exclude: ["Fixtures"]),
+        tests("AnnData", ["Numerics"], exclude: ["Fixtures"]),
         tests("Checkpoints"),
         tests("HNSW", ["Numerics"]),
         tests("LMDBStore", ["Numerics"]),
