@@ -154,6 +154,11 @@ final class EnvironmentCore: @unchecked Sendable {
             && UInt64(status.st_dev) == file.identity.device && UInt64(status.st_ino) == file.identity.inode
     }
 
+    /// As `error`; finds out whether EIO means that the disk is full. The writer's lock must be held.
+    func writeError(_ systemCode: CInt, table: String? = nil, doing: String) -> StoreError {
+        error(systemCode == EIO ? file.growthFailure() ?? EIO : systemCode, table: table, doing: doing)
+    }
+
     func error(_ systemCode: CInt, table: String? = nil, doing: String) -> StoreError {
         StoreError(systemCode: systemCode, path: file.path, table: table, doing: doing)
     }
@@ -224,7 +229,7 @@ extension EnvironmentCore {
             if result == 0 { handles.byName = context.tables }
             return result
         }
-        guard result == 0 else { throw error(result, doing: "the commit") }
+        guard result == 0 else { throw writeError(result, doing: "the commit") }
         var information = MDB_envinfo()
         mdb_env_info(environment, &information)
         _ = file.extend(to: (UInt64(information.me_last_pgno) + 1) * UInt64(pageSize))

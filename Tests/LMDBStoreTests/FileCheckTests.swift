@@ -58,8 +58,14 @@ import Testing
         let path = folder.file("short.embdb")
         do {
             let environment = try Environment.open(path, mode: .create)
+            for key in 10..<20 as Range<UInt32> {
+                try environment.write { try table.put([UInt8](repeating: 3, count: 20_000), for: key, in: &$0) }
+                try environment.write { _ = try table.remove(key, in: &$0) }
+            }
             try environment.write { transaction in
                 try table.put([UInt8](repeating: 1, count: 100), for: 1, in: &transaction)
+                // Takes from the free pages, which makes LMDB keep what is given back from here on.
+                try table.put([UInt8](repeating: 1, count: 9_000), for: 3, in: &transaction)
                 // Pages taken at the end and given back: LMDB counts them and never writes them.
                 try table.put([UInt8](repeating: 2, count: 400_000), for: 2, in: &transaction)
                 try table.remove(2, in: &transaction)
@@ -76,7 +82,7 @@ import Testing
             #expect(try environment.fileBytes() == UInt64(extended.count))
             try Environment.checkPages(ofFile: environment.path)
         }
-        try extended.prefix(used - 4096).write(to: URL(fileURLWithPath: path))
+        try extended.prefix(3 * 4096).write(to: URL(fileURLWithPath: path))
         #expect(openCode(path) == .truncated)
     }
 
@@ -139,7 +145,7 @@ import Testing
                 found += 1
             }
         }
-        #expect(found > 40)
+        #expect(found > 20)
     }
 
     @Test("Changed bytes in the header are refused or harmless, never a crash")
