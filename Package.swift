@@ -37,7 +37,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CKernels"),
-        .target(name: "CDefaultModel"),
+        .target(name: "CDefaultModel", exclude: ["config.json", "vocabulary.tsv"]),
 
         // Floor 1: numbers
         swift("Numerics", ["COpenBLAS", "CKernels"]),
@@ -56,7 +56,7 @@ let package = Package(
         swift(
             "EmbDB",
             [
-                "AnnData", "CCrypto", "CDefaultModel", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore",
+                "AnnData", "CCrypto", "CDefaultModel", "CKernels", "CZlib", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore",
                 "Numerics", "Tokenizers",
             ]),
 
@@ -80,5 +80,5 @@ let package = Package(
             name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
-    cLanguageStandard: .c17
+    cLanguageStandard: .c2x
 )

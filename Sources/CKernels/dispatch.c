@@ -1,1 +1,105 @@
-#include "CKernels.h"
+#include "table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
+
+// What the process uses: set before main, and read by all threads after that.
+static ek_level process_level;
+static const ek_table *process_table;
+// What a test uses instead, on its own thread, so that others that run beside it compute as before.
+static _Thread_local ek_level thread_level;
+static _Thread_local const ek_table *thread_table;
+
+static const ek_table *table_of(ek_level level) {
+    switch (level) {
+        case EK_SCALAR: return ek_scalar();
+        case EK_AVX2: return ek_avx2();
+        case EK_AVX512: return ek_avx512();
+        case EK_NEON: return ek_neon();
+    }
+    return NULL;
+}
+
+int ek_level_available(ek_level level) { return table_of(level) != NULL; }
+
+int ek_use_level(ek_level level) {
+    const ek_table *table = table_of(level);
+    if (!table) return 0;
+    thread_level = level;
+    thread_table = table;
+    return 1;
+}
+
+static int use_in_process(ek_level level) {
+    process_level = level;
+    process_table = table_of(level);
+    return process_table != NULL;
+}
+
+// Runs before main: no kernel is called earlier, so nobody ever sees an empty table.
+__attribute__((constructor)) static void choose_level(void) {
+    const char *wanted = getenv("EMBDB_SIMD");
+    if (wanted)
+        for (int level = EK_SCALAR; level <= EK_NEON; level++)
+            if (strcmp(wanted, names[level]) == 0 && use_in_process((ek_level)level)) return;
+    for (int level = EK_NEON; level >= EK_SCALAR; level--)
+        if (use_in_process((ek_level)level)) return;
+}
+
+ek_level ek_current_level(void) { return thread_table ? thread_level : process_level; }
+
+const char *ek_level_name(ek_level level) {
+    return (unsigned)level < sizeof names / sizeof *names ? names[level] : "unknown";
+}
+
+static inline const ek_table *table(void) { return thread_table ? thread_table : process_table; }
+
+void ek_dot_f32(const float *query, const float *const *rows, size_t n, size_t dimension, float *out) {
+    table()->dot_f32(query, rows, n, dimension, out);
+}
+
+void ek_squared_l2_f32(const float *query, const float *const *rows, size_t n, size_t dimension, float *out) {
+    table()->squared_l2_f32(query, rows, n, dimension, out);
+}
+
+void ek_dot_s8u8(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out) {
+    table()->dot_s8u8(query, rows, n, dimension, out);
+}
+
+void ek_softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale) {
+    table()->softmax_f32(x, rows, columns, stride, scale);
+}
+
+void ek_layer_norm_f32(float *out, const float *x, const float *residual, const float *gain, const float *bias,
+                       size_t rows, size_t columns, float epsilon) {
+    table()->layer_norm_f32(out, x, residual, gain, bias, rows, columns, epsilon);
+}
+
+void ek_bias_f32(float *x, const float *bias, size_t rows, size_t columns) {
+    table()->bias_f32(x, bias, rows, columns);
+}
+
+void ek_bias_relu_f32(float *x, const float *bias, size_t rows, size_t columns) {
+    table()->bias_relu_f32(x, bias, rows, columns);
+}
+
+void ek_bias_gelu_f32(float *x, const float *bias, size_t rows, size_t columns) {
+    table()->bias_gelu_f32(x, bias, rows, columns);
+}
+
+// The same on every level: in double, so that squares of tiny and of huge values neither vanish nor overflow.
+float ek_normalise_f32(float *x, size_t n) {
+    double sums[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int lane = 0; lane < 8; lane++) sums[lane] += (double)x[i + lane] * x[i + lane];
+    for (int lane = 0; i < n; i++, lane++) sums[lane] += (double)x[i] * x[i];
+    double norm = sqrt(((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])));
+    if (norm == 0) return 0;
+    double inverse = 1 / norm;
+    for (i = 0; i < n; i++) x[i] = (float)(x[i] * inverse);
+    return (float)norm;
+}

@@ -10,11 +10,11 @@
 
 typedef enum { EK_SCALAR = 0, EK_AVX2 = 1, EK_AVX512 = 2, EK_NEON = 3 } ek_level;
 
-/// The level in use.
+/// The level in use on this thread.
 ek_level ek_current_level(void);
 /// Whether this CPU and build can run `level`.
 int ek_level_available(ek_level level);
-/// Uses `level` from now on, for tests; 0 if it is not available. Not for use beside running kernels.
+/// Uses `level` on the calling thread from now on, for tests; 0 if it is not available. Other threads stay as they are.
 int ek_use_level(ek_level level);
 /// "scalar", "avx2", "avx512" or "neon".
 const char *ek_level_name(ek_level level);

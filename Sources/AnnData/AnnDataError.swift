@@ -1,0 +1,71 @@
+/// What is wrong with a file of cells, where in it, and what to do.
+public struct AnnDataError: Error, Sendable, CustomStringConvertible {
+    /// The kind of the failure, for programs.
+    public enum Code: String, Sendable {
+        case notFound, isDirectory, permissionDenied, empty, notHDF5
+        /// The file ends before what its header promises.
+        case truncated
+        /// The HDF5 library reports an inconsistency, crashes, or does not come to an end.
+        case damaged
+        /// Not an .h5ad, though HDF5.
+        case notAnnData
+        /// A group, column or layer that is not in the file.
+        case noSuchElement
+        /// An encoding, element type or filter that is not read.
+        case unsupportedEncoding
+        /// Parts of the file contradict one another.
+        case inconsistent
+        case negativeCount, fractionalCount, notANumber, infiniteValue
+        /// A count of 2^53 or more, which a double does not hold exactly.
+        case countTooLarge
+        /// Sizes beyond what is read: an HDF5 chunk above 1 GiB, a category beyond Int32, …
+        case tooLarge
+        /// The child process that reads HDF5 could not be started.
+        case readerNotStarted
+    }
+
+    /// The kind of the failure.
+    public let code: Code
+    /// The file as the caller named it.
+    public let file: String
+    /// The element inside of the file, such as `layers/counts/indices`.
+    public var path: String?
+    /// Row (cell, or entry of a column), from 0.
+    public var row: Int?
+    /// Column (gene), from 0.
+    public var column: Int?
+    /// The offending value.
+    public var value: Double?
+    /// What is wrong, without the place.
+    public let detail: String
+    /// What to do about it, where that is known.
+    public let advice: String?
+
+    package init(
+        _ code: Code, file: String, path: String? = nil, row: Int? = nil, column: Int? = nil, value: Double? = nil,
+        _ detail: String, advice: String? = nil
+    ) {
+        self.code = code
+        self.file = file
+        self.path = path
+        self.row = row
+        self.column = column
+        self.value = value
+        self.detail = detail
+        self.advice = advice
+    }
+
+    /// One line: what is wrong (where): what to do.
+    public var description: String {
+        var place = file
+        if let path { place += ", " + path }
+        if let row { place += ", row \(row)" }
+        if let column { place += ", column \(column)" }
+        if let value { place += ", value \(value)" }
+        let line = "\(detail) (\(place))" + (advice.map { ": " + $0 } ?? "")
+        // Names come from the file: no line breaks, no orders to a terminal.
+        return String(
+            String.UnicodeScalarView(
+                line.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+    }
+}

@@ -1,0 +1,156 @@
+/// A matrix of cells × genes in a file: X, a layer, or raw/X.
+package struct CountLayer: Sendable {
+    package enum Layout: Sendable {
+        /// `data`, `indices`, `indptr` by rows (csr_matrix).
+        case rows(SparseParts)
+        /// The same by columns (csc_matrix).
+        case columns(SparseParts)
+        /// A two-dimensional dataset, row-major.
+        case dense(DatasetInfo)
+    }
+
+    /// The arrays of a compressed sparse matrix.
+    package struct SparseParts: Sendable {
+        let data: DatasetInfo
+        let indices: DatasetInfo
+        let indptr: DatasetInfo
+        /// Stored entries.
+        var entryCount: Int { data.count }
+    }
+
+    /// `X`, `layers/NAME` or `raw/X`: also the path inside of the file.
+    package let path: String
+    package let rowCount: Int
+    package let columnCount: Int
+    package let layout: Layout
+}
+
+extension CountLayer {
+    /// Reads and checks the description of the matrix at `path`, which has to be `rowCount` × `columnCount` as obs
+    /// and var say.
+    init(_ file: HDF5File, path: String, rowCount: Int, columnCount: Int) throws(AnnDataError) {
+        self.path = path
+        self.rowCount = rowCount
+        self.columnCount = columnCount
+        let attributes = try file.attributes(path)
+        // Before 0.7 sparse matrices carried `h5sparse_format` and `h5sparse_shape`, dense ones nothing.
+        let encoding =
+            attributes["encoding-type"]?.string ?? attributes["h5sparse_format"]?.string.map { $0 + "_matrix" }
+            ?? "array"
+        let shape: [Int]
+        switch encoding {
+        case "csr_matrix", "csc_matrix":
+            guard let declared = (attributes["shape"] ?? attributes["h5sparse_shape"])?.integerArray,
+                declared.count == 2
+            else { throw AnnDataError(.inconsistent, file: file.path, path: path, "\(path) has no shape") }
+            shape = declared.map { Int($0) }
+            let parts = SparseParts(
+                data: try file.describe(path + "/data"), indices: try file.describe(path + "/indices"),
+                indptr: try file.describe(path + "/indptr"))
+            layout = encoding == "csr_matrix" ? .rows(parts) : .columns(parts)
+        case "array":
+            let matrix = try file.describe(path)
+            guard matrix.type.isNumeric || matrix.type == .boolean else {
+                throw AnnDataError(.unsupportedEncoding, file: file.path, path: path, "\(path) holds no numbers")
+            }
+            shape = matrix.shape
+            layout = .dense(matrix)
+        default:
+            throw AnnDataError(
+                .unsupportedEncoding, file: file.path, path: path,
+                "\(path) has the encoding \(encoding), which is not read",
+                advice: "store it as a csr_matrix")
+        }
+        guard shape == [rowCount, columnCount] else {
+            throw AnnDataError(
+                .inconsistent, file: file.path, path: path,
+                "\(path) has the shape \(shape), but there are \(rowCount) cells and \(columnCount) genes")
+        }
+        guard columnCount <= Int(Int32.max) else {
+            throw AnnDataError(.tooLarge, file: file.path, path: path, "\(path) has more than 2^31 columns")
+        }
+        switch layout {
+        case .rows(let parts): try parts.check(file, path: path, majorCount: rowCount)
+        case .columns(let parts): try parts.check(file, path: path, majorCount: columnCount)
+        case .dense: break
+        }
+    }
+
+    /// A look at up to `sampleSize` stored values at five places of the matrix: true if all of them are whole
+    /// numbers from 0. For choosing between X, a layer and raw/X; a reader checks every value all the same.
+    package func holdsWholeNumbers(_ file: HDF5File, sampleSize: Int = 20_480) throws(AnnDataError) -> Bool {
+        var values: [Double] = []
+        let places = 5
+        let each = max(1, sampleSize / places)
+        for place in 0..<places {
+            switch layout {
+            case .rows(let parts), .columns(let parts):
+                let count = min(each, parts.entryCount)
+                let start = (parts.entryCount - count) * place / (places - 1)
+                try file.read(parts.data, start: [start], count: [count], into: &values)
+            case .dense(let matrix):
+                guard rowCount > 0, columnCount > 0 else { return true }
+                let columns = min(columnCount, each)
+                let rows = min(rowCount, max(1, each / columns))
+                let start = [(rowCount - rows) * place / (places - 1), (columnCount - columns) * place / (places - 1)]
+                try file.read(matrix, start: start, count: [rows, columns], into: &values)
+            }
+            if !values.allSatisfy(CountRule.counts.allows) { return false }
+        }
+        return true
+    }
+}
+
+extension CountLayer.SparseParts {
+    /// Lengths and ends of the arrays; what lies between is checked where it is read.
+    func check(_ file: HDF5File, path: String, majorCount: Int) throws(AnnDataError) {
+        for part in [data, indices, indptr] {
+            guard part.shape.count == 1 else {
+                throw AnnDataError(
+                    .inconsistent, file: file.path, path: part.path,
+                    "\(part.path) has \(part.shape.count) dimensions, not 1")
+            }
+        }
+        guard data.type.isNumeric || data.type == .boolean else {
+            throw AnnDataError(.unsupportedEncoding, file: file.path, path: data.path, "\(data.path) holds no numbers")
+        }
+        guard data.count == indices.count else {
+            throw AnnDataError(
+                .inconsistent, file: file.path, path: path,
+                "data has \(data.count) entries, indices has \(indices.count)")
+        }
+        guard indptr.count == majorCount + 1 else {
+            throw AnnDataError(
+                .inconsistent, file: file.path, path: indptr.path,
+                "indptr has \(indptr.count) entries, \(majorCount + 1) are expected")
+        }
+        var ends: [Int] = []
+        try file.read(indptr, start: [0], count: [1], into: &ends)
+        guard ends == [0] else {
+            throw AnnDataError(
+                .inconsistent, file: file.path, path: indptr.path, row: 0, value: ends.first.map { Double($0) },
+                "indptr does not start at 0")
+        }
+        try file.read(indptr, start: [majorCount], count: [1], into: &ends)
+        guard ends == [data.count] else {
+            throw AnnDataError(
+                .inconsistent, file: file.path, path: indptr.path, row: majorCount,
+                value: ends.first.map { Double($0) }, "indptr does not end at the length of data, \(data.count)")
+        }
+    }
+
+    /// Entries `range` of `indptr`, checked to ascend within the stored entries.
+    func readOffsets(_ file: HDF5File, _ range: Range<Int>, into offsets: inout [Int]) throws(AnnDataError) {
+        try file.read(indptr, start: [range.lowerBound], count: [range.count], into: &offsets)
+        var previous = 0
+        for (index, offset) in offsets.enumerated() {
+            guard offset >= previous, offset <= entryCount else {
+                throw AnnDataError(
+                    .inconsistent, file: file.path, path: indptr.path, row: range.lowerBound + index,
+                    value: Double(offset),
+                    offset > entryCount ? "indptr points beyond the \(entryCount) stored entries" : "indptr descends")
+            }
+            previous = offset
+        }
+    }
+}

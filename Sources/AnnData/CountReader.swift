@@ -1,0 +1,44 @@
+/// Reads the counts of a matrix, cells in any order of ranges, best ascending. Memory is bounded whatever the size of
+/// the file: the batch itself, slices of 2^20 entries, and for a matrix stored by columns the budget (see
+/// `CompressedColumnReader`).
+package struct CountReader {
+    package let layer: CountLayer
+    package let rule: CountRule
+    private var byRows: CompressedRowReader?
+    private var byColumns: CompressedColumnReader?
+    private var dense: DenseReader?
+
+    /// Entries that are read at once.
+    static let slice = 1 << 20
+
+    init(_ file: HDF5File, _ layer: CountLayer, _ rule: CountRule, memoryBudget: Int) {
+        self.layer = layer
+        self.rule = rule
+        switch layer.layout {
+        case .rows(let parts): byRows = CompressedRowReader(file, layer, parts, rule)
+        case .columns(let parts): byColumns = CompressedColumnReader(file, layer, parts, rule, memoryBudget)
+        case .dense(let matrix): dense = DenseReader(file, layer, matrix, rule)
+        }
+    }
+
+    /// Replaces the batch by the cells `rows`, a range of 0..<layer.rowCount. Explicit zeros are dropped, unsorted rows
+    /// sorted by column. Two entries of one row and column are an error: summing them, as scipy does when asked to,
+    /// may hide a broken writer.
+    ///
+    /// Throws for values that the rule forbids and for arrays that contradict one another, with row, column, value.
+    package mutating func read(rows: Range<Int>, into batch: inout CountBatch) throws(AnnDataError) {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= layer.rowCount, "rows outside of the matrix")
+        batch.removeAll(firstRow: rows.lowerBound)
+        if rows.isEmpty { return }
+        try byRows?.read(rows, into: &batch)
+        try byColumns?.read(rows, into: &batch)
+        try dense?.read(rows, into: &batch)
+    }
+}
+
+/// The error of two entries for one cell and gene.
+func duplicateError(_ file: HDF5File, _ layer: CountLayer, row: Int, column: Int32) -> AnnDataError {
+    AnnDataError(
+        .inconsistent, file: file.path, path: layer.path, row: row, column: Int(column),
+        "two entries for one cell and gene", advice: "call sum_duplicates() on the matrix and save it again")
+}

@@ -1,0 +1,48 @@
+/// Rows of a two-dimensional dataset.
+///
+/// A chunked matrix is inflated once when its rows are read in order and one row of chunks fits 512 MiB; otherwise
+/// once per slice.
+struct DenseReader {
+    private let file: HDF5File
+    private let layer: CountLayer
+    private let matrix: DatasetInfo
+    private let rule: CountRule
+    private var values: [Double] = []
+
+    init(_ file: HDF5File, _ layer: CountLayer, _ matrix: DatasetInfo, _ rule: CountRule) {
+        self.file = file
+        self.layer = layer
+        self.matrix = matrix
+        self.rule = rule
+    }
+
+    mutating func read(_ rows: Range<Int>, into batch: inout CountBatch) throws(AnnDataError) {
+        // Whole rows, or one row in pieces.
+        let width = max(1, min(layer.columnCount, CountReader.slice))
+        let height = width < layer.columnCount ? 1 : max(1, CountReader.slice / width)
+        var first = rows.lowerBound
+        while first < rows.upperBound {
+            let rowCount = min(height, rows.upperBound - first)
+            var column = 0
+            while column < layer.columnCount {
+                let columnCount = min(width, layer.columnCount - column)
+                try file.read(matrix, start: [first, column], count: [rowCount, columnCount], into: &values)
+                for row in 0..<rowCount {
+                    for offset in 0..<columnCount {
+                        let value = values[row * columnCount + offset]
+                        if value == 0 { continue }
+                        guard rule.allows(value) else {
+                            throw rule.error(
+                                value, file: file.path, path: matrix.path, row: first + row, column: column + offset)
+                        }
+                        batch.append(Int32(truncatingIfNeeded: column + offset), value)
+                    }
+                    if column + columnCount == layer.columnCount { _ = batch.endRow() }
+                }
+                column += columnCount
+            }
+            if layer.columnCount == 0 { for _ in 0..<rowCount { _ = batch.endRow() } }
+            first += rowCount
+        }
+    }
+}

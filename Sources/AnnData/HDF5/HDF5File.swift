@@ -1,0 +1,171 @@
+internal import Glibc
+internal import Synchronization
+
+/// Size and time of a file: what a resumed ingest compares before anything else.
+package struct FileFingerprint: Sendable, Equatable {
+    /// Bytes.
+    package let size: Int64
+    /// Nanoseconds since 1970.
+    package let modified: Int64
+}
+
+/// An HDF5 file, read through a child process (see ReaderHook.swift), so that no file can crash or hang the caller.
+///
+/// A request costs tens of microseconds plus the reading. Threads take turns. After the child has died of a damaged
+/// file, every call throws the error of that death.
+package final class HDF5File: @unchecked Sendable {
+    /// The file as the caller named it.
+    package let path: String
+    package let fingerprint: FileFingerprint
+
+    // Everything below is touched under `lock`.
+    private let lock = Mutex<Void>(())
+    private var process: ReaderProcess?
+    private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)
+    private var death: AnnDataError?
+
+    /// Opens a regular file that starts with an HDF5 signature.
+    package init(path: String) throws(AnnDataError) {
+        self.path = path
+        fingerprint = try Self.examine(path)
+        do throws(ReaderDeath) {
+            process = try ReaderProcess.start()
+        } catch {
+            throw Self.error(of: error, file: path, element: nil)
+        }
+        try request(.open, path) { (_: inout WireReader) -> Void? in .some(()) }
+    }
+
+    deinit { memory.deallocate() }
+
+    /// The links of a group, in order of name.
+    package func list(_ group: String) throws(AnnDataError) -> [(name: String, kind: ElementKind)] {
+        try request(.list, group) { wire in
+            guard let count = wire.takeCount(bytesEach: 5) else { return nil }
+            var links: [(name: String, kind: ElementKind)] = []
+            for _ in 0..<count {
+                guard let name = wire.takeString(), let kind = wire.take(UInt8.self).map(ElementKind.init) else {
+                    return nil
+                }
+                links.append((name, kind))
+            }
+            return links
+        }
+    }
+
+    /// The attributes of a group or dataset.
+    package func attributes(_ element: String) throws(AnnDataError) -> [String: AttributeValue] {
+        try request(.attributes, element) { wire in
+            guard let count = wire.takeCount(bytesEach: 5) else { return nil }
+            var attributes: [String: AttributeValue] = [:]
+            for _ in 0..<count {
+                guard let name = wire.takeString(), let value = AttributeValue(&wire) else { return nil }
+                attributes[name] = value
+            }
+            return attributes
+        }
+    }
+
+    /// Shape and type of a dataset.
+    package func describe(_ dataset: String) throws(AnnDataError) -> DatasetInfo {
+        try request(.describe, dataset) { wire in
+            func lengths() -> [Int]? {
+                guard let count = wire.takeCount(bytesEach: 8) else { return nil }
+                var result: [Int] = []
+                var total = 1
+                for _ in 0..<count {
+                    guard let length = wire.take(Int64.self), length >= 0 else { return nil }
+                    let (product, overflow) = total.multipliedReportingOverflow(by: max(1, Int(length)))
+                    if overflow { return nil }
+                    total = product
+                    result.append(Int(length))
+                }
+                return result
+            }
+            guard let type = wire.take(UInt8.self).flatMap(ElementType.init), let shape = lengths(),
+                let chunk = lengths(), let filterCount = wire.takeCount(bytesEach: 4)
+            else { return nil }
+            var filters: [String] = []
+            for _ in 0..<filterCount {
+                guard let name = wire.takeString() else { return nil }
+                filters.append(name)
+            }
+            return DatasetInfo(path: dataset, type: type, shape: shape, chunk: chunk, filters: filters)
+        }
+    }
+
+    /// Lends the elements of a part of a dataset, row-major, native order, at most `ReaderLimits.answerBytes`.
+    /// `start` and `count` have one number per dimension. `body` must not call this file.
+    func withElements<R>(
+        _ dataset: DatasetInfo, start: [Int], count: [Int], _ body: (UnsafeRawBufferPointer) -> R
+    ) throws(AnnDataError) -> R {
+        let bytes = count.reduce(dataset.type.size, *)
+        return try request(.read, dataset.path, start, count) { wire in
+            wire.remaining == bytes ? body(wire.bytes) : nil
+        }
+    }
+
+    /// The texts of a part of a one-dimensional dataset.
+    package func readStrings(_ dataset: DatasetInfo, _ range: Range<Int>) throws(AnnDataError) -> [String] {
+        var texts: [String] = []
+        texts.reserveCapacity(range.count)
+        let slice = 8192
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let count = min(slice, range.upperBound - start)
+            let isScalar = dataset.shape.isEmpty
+            texts += try request(.readStrings, dataset.path, isScalar ? [] : [start], isScalar ? [] : [count]) { wire in
+                guard wire.takeCount(bytesEach: 4) == count else { return nil }
+                var part: [String] = []
+                part.reserveCapacity(count)
+                for _ in 0..<count {
+                    guard let text = wire.takeString() else { return nil }
+                    part.append(text)
+                }
+                return part
+            }
+            start += count
+        }
+        return texts
+    }
+
+    /// One request and its answer; `decode` returns nil if the answer makes no sense.
+    private func request<R>(
+        _ operation: ReaderOperation, _ element: String, _ start: [Int] = [], _ count: [Int] = [],
+        _ decode: (inout WireReader) -> R?
+    ) throws(AnnDataError) -> R {
+        var message = WireWriter()
+        message.put(operation.rawValue)
+        message.put(element)
+        message.put(UInt32(start.count))
+        for (start, count) in zip(start, count) {
+            message.put(Int64(start))
+            message.put(Int64(count))
+        }
+        let place = operation == .open ? nil : element
+        return try lock.withLock { (_) throws(AnnDataError) -> R in
+            if let death { throw death }
+            let outcome: Result<R, AnnDataError>
+            do throws(ReaderDeath) {
+                guard process != nil else { throw .crashed }
+                try process?.send(message.bytes)
+                guard let answer = try process?.receive(into: &memory) else { throw .crashed }
+                let payload = UnsafeRawBufferPointer(rebasing: memory[0..<answer.length])
+                if answer.status == .done {
+                    var wire = WireReader(payload)
+                    guard let result = decode(&wire) else { throw .crashed }
+                    outcome = .success(result)
+                } else {
+                    let text = String(decoding: payload, as: UTF8.self)
+                    outcome = .failure(Self.error(of: answer.status, text, file: path, element: place))
+                }
+            } catch {
+                let error = Self.error(of: error, file: path, element: place)
+                death = error
+                process = nil
+                throw error
+            }
+            return try outcome.get()
+        }
+    }
+}

@@ -1,0 +1,90 @@
+#include "table.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))), apply_to = function)
+
+#define LANES 16
+typedef float vf __attribute__((ext_vector_type(16)));
+typedef int32_t vi __attribute__((ext_vector_type(16)));
+
+EK_INLINE vi v_iota(void) { return (vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
+EK_INLINE __mmask16 tail_mask(size_t n) { return (__mmask16)((1u << n) - 1); }
+EK_INLINE vf v_load(const float *p) { return (vf)_mm512_loadu_ps(p); }
+EK_INLINE void v_store(float *p, vf v) { _mm512_storeu_ps(p, (__m512)v); }
+EK_INLINE vf v_load_tail(const float *p, size_t n) { return (vf)_mm512_maskz_loadu_ps(tail_mask(n), p); }
+EK_INLINE void v_store_tail(float *p, vf v, size_t n) { _mm512_mask_storeu_ps(p, tail_mask(n), (__m512)v); }
+EK_INLINE float v_sum(vf v) {
+    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return four[0] + four[1];
+}
+EK_INLINE float v_max(vf v) {
+    float largest = v[0];
+    for (int i = 1; i < LANES; i++) largest = largest > v[i] ? largest : v[i];
+    return largest;
+}
+
+#include "vector_kernels.h"
+
+// Without VNNI: 16-bit products.
+EK_INLINE void sum_block(const int8_t *query, const uint8_t *const *rows, const int count, size_t dimension,
+                         int32_t *out) {
+    __m512i sums[EK_BLOCK];
+    for (int r = 0; r < count; r++) sums[r] = _mm512_setzero_si512();
+    for (size_t d = 0; d < dimension; d += 32) {
+        __mmask32 mask = dimension - d >= 32 ? ~0u : (1u << (dimension - d)) - 1;
+        __m512i q = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, query + d));
+        for (int r = 0; r < count; r++) {
+            __m512i x = _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(mask, rows[r] + d));
+            sums[r] = _mm512_add_epi32(sums[r], _mm512_madd_epi16(q, x));
+        }
+    }
+    for (int r = 0; r < count; r++) out[r] = _mm512_reduce_add_epi32(sums[r]);
+}
+
+DEFINE_DOT_S8U8(dot_s8u8, sum_block)
+
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), \
+                             apply_to = function)
+
+EK_INLINE void sum_block_vnni(const int8_t *query, const uint8_t *const *rows, const int count, size_t dimension,
+                              int32_t *out) {
+    __m512i sums[EK_BLOCK];
+    for (int r = 0; r < count; r++) sums[r] = _mm512_setzero_si512();
+    size_t d = 0;
+    for (; d + 64 <= dimension; d += 64) {
+        __m512i q = _mm512_loadu_si512(query + d);
+        for (int r = 0; r < count; r++) sums[r] = _mm512_dpbusd_epi32(sums[r], _mm512_loadu_si512(rows[r] + d), q);
+    }
+    if (d < dimension) {
+        __mmask64 mask = (1ull << (dimension - d)) - 1;
+        __m512i q = _mm512_maskz_loadu_epi8(mask, query + d);
+        for (int r = 0; r < count; r++)
+            sums[r] = _mm512_dpbusd_epi32(sums[r], _mm512_maskz_loadu_epi8(mask, rows[r] + d), q);
+    }
+    for (int r = 0; r < count; r++) out[r] = _mm512_reduce_add_epi32(sums[r]);
+}
+
+DEFINE_DOT_S8U8(dot_s8u8_vnni, sum_block_vnni)
+
+#pragma clang attribute pop
+
+const ek_table *ek_avx512(void) {
+    static const ek_table plain = {
+        dot_f32, squared_l2_f32, dot_s8u8, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+    };
+    static const ek_table vnni = {
+        dot_f32, squared_l2_f32, dot_s8u8_vnni, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+    };
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")) return NULL;
+    if (!__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) return NULL;
+    return __builtin_cpu_supports("avx512vnni") ? &vnni : &plain;
+}
+#else
+const ek_table *ek_avx512(void) { return NULL; }
+#endif

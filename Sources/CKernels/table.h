@@ -1,0 +1,38 @@
+#ifndef EK_TABLE_H
+#define EK_TABLE_H
+
+#include "CKernels.h"
+
+// One instruction set's kernels; the members are what CKernels.h documents.
+typedef struct {
+    void (*dot_f32)(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
+    void (*squared_l2_f32)(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
+    void (*dot_s8u8)(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out);
+    void (*softmax_f32)(float *x, size_t rows, size_t columns, size_t stride, float scale);
+    void (*layer_norm_f32)(float *out, const float *x, const float *residual, const float *gain, const float *bias,
+                           size_t rows, size_t columns, float epsilon);
+    void (*bias_f32)(float *x, const float *bias, size_t rows, size_t columns);
+    void (*bias_relu_f32)(float *x, const float *bias, size_t rows, size_t columns);
+    void (*bias_gelu_f32)(float *x, const float *bias, size_t rows, size_t columns);
+} ek_table;
+
+// Each returns its table, or NULL where this build or CPU has not got the instructions.
+const ek_table *ek_scalar(void);
+const ek_table *ek_avx2(void);
+const ek_table *ek_avx512(void);
+const ek_table *ek_neon(void);
+
+// Rows of a graph walk are scattered over memory: ask for them before they are needed. `bytes` a row, at most 1 KiB of
+// it; the hardware sees the stream after that.
+static inline void ek_prefetch(const void *row, size_t bytes) {
+    const char *p = row;
+    for (size_t i = 0; i < bytes && i < 1024; i += 64) __builtin_prefetch(p + i, 0, 3);
+}
+
+#define EK_INLINE static inline __attribute__((always_inline))
+// Rows whose distances are computed side by side.
+#define EK_BLOCK 4
+// How many rows ahead are asked for.
+#define EK_AHEAD 8
+
+#endif

@@ -1,0 +1,82 @@
+package import Numerics
+
+/// A cell as the model sees it.
+package struct CellInput: Sendable, Equatable {
+    /// One token per position, special ones included.
+    package let tokens: [UInt32]
+    /// The positions that hold genes.
+    package let genes: Range<Int>
+
+    /// `genes` defaults to every position, as in Geneformer V1.
+    package init(tokens: [UInt32], genes: Range<Int>? = nil) {
+        self.tokens = tokens
+        self.genes = genes ?? 0..<tokens.count
+    }
+}
+
+/// Runs many cells through a model, spread over threads, each cell alone: results are the same bytes for any number
+/// of threads and any batch.
+package struct CellEmbedder: Sendable {
+    package let encoder: BertEncoder
+    package let layer: HiddenLayer
+    package let pooling: Pooling
+    package let threads: Int
+
+    package init(
+        _ weights: BertWeights, layer: HiddenLayer = .secondToLast, pooling: Pooling = .mean,
+        threads: Int = Parallel.availableThreads
+    ) {
+        encoder = BertEncoder(weights)
+        self.layer = layer
+        self.pooling = pooling
+        self.threads = threads
+    }
+
+    /// One embedding per cell, in order: [cells, h].
+    ///
+    /// - Throws: ``TransformerError`` that names the cell; every cell is checked before the first is run.
+    package func embed(_ cells: [CellInput]) throws(TransformerError) -> Matrix {
+        let h = encoder.configuration.hiddenSize
+        var result = Matrix(rows: cells.count, columns: h)
+        try result.values.withUnsafeMutableBufferPointer { buffer throws(TransformerError) in
+            // Every cell writes its own row.
+            nonisolated(unsafe) let rows = buffer
+            let pooling = pooling
+            try forEach(cells) { (index, workspace: borrowing BertWorkspace) throws(TransformerError) in
+                let vector = try workspace.pooled(pooling, genes: cells[index].genes)
+                for column in 0..<h { rows[index * h + column] = vector[column] }
+            }
+        }
+        return result
+    }
+
+    /// Runs every cell and lends its hidden states to `body` together with its number, on several threads at once
+    /// and in no order (the longest cells go first, so that no thread is left with one at the end).
+    ///
+    /// - Throws: ``TransformerError`` that names the cell; every cell is checked before the first is run.
+    package func forEach(
+        _ cells: [CellInput],
+        _ body: @Sendable (Int, borrowing BertWorkspace) throws(TransformerError) -> Void
+    ) throws(TransformerError) {
+        let configuration = encoder.configuration
+        let index = layer.index(in: configuration)
+        for (number, cell) in cells.enumerated() {
+            try encoder.check(
+                cell.tokens.span, layer: index, maximumLength: configuration.maximumLength, cell: number)
+        }
+        let order = cells.indices.sorted { (cells[$1].tokens.count, $0) < (cells[$0].tokens.count, $1) }
+        let longest = order.first.map { cells[$0].tokens.count } ?? 0
+        try Parallel.forEach(
+            cells.count, threads: threads, makeState: { BertWorkspace(configuration, maximumLength: longest) }
+        ) { (workspace: inout BertWorkspace, turn: Int) throws(TransformerError) in
+            let number = order[turn]
+            let tokens = cells[number].tokens
+            do throws(TransformerError) {
+                try encoder.forward(tokens.span, through: index, workspace: &workspace)
+                try body(number, workspace)
+            } catch {
+                throw error.cell == nil ? TransformerError(error.code, cell: number, detail: error.detail) : error
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/// Why a model file could not be opened, read or written.
+public struct CheckpointError: Error, Sendable, CustomStringConvertible {
+    /// The kind of failure. New kinds may come with later versions.
+    public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+        public var description: String { rawValue }
+
+        /// There is no such file or folder.
+        public static let notFound = Code(rawValue: "notFound")
+        /// The file is there, but the system does not let it be read.
+        public static let notReadable = Code(rawValue: "notReadable")
+        /// The file could not be written.
+        public static let notWritable = Code(rawValue: "notWritable")
+        /// The file's bytes contradict its format.
+        public static let malformed = Code(rawValue: "malformed")
+        /// The file is what it says, but this program does not read that kind.
+        public static let unsupported = Code(rawValue: "unsupported")
+        /// A tensor that the model needs is not in the file.
+        public static let missingTensor = Code(rawValue: "missingTensor")
+        /// A tensor has another shape than the configuration asks for.
+        public static let wrongShape = Code(rawValue: "wrongShape")
+        /// A size in the file is past what the format or the machine allows.
+        public static let tooLarge = Code(rawValue: "tooLarge")
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// The file, as the caller named it.
+    public let file: String
+    /// The tensor in question, if it is about one.
+    public let tensor: String?
+    /// What is wrong and what to do, without the file and the tensor.
+    public let detail: String
+
+    /// A failure of kind `code` in `file`.
+    public init(_ code: Code, file: String, tensor: String? = nil, detail: String) {
+        self.code = code
+        self.file = file
+        self.tensor = tensor
+        self.detail = detail
+    }
+
+    public var description: String {
+        if let tensor { return "checkpoint \(file), tensor \(tensor): \(detail)" }
+        return "checkpoint \(file): \(detail)"
+    }
+}

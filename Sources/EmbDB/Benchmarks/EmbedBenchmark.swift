@@ -1,0 +1,69 @@
+internal import CKernels
+internal import CellTransformer
+internal import Foundation
+internal import Numerics
+
+/// Cells a second through a model on this machine: what `embdb bench embed` prints.
+public enum EmbedBenchmark {
+    public struct Result: Sendable {
+        public let model: String
+        /// Tokens a cell.
+        public let length: Int
+        public let cellsPerSecond: Double
+        /// Of linear layers and attention, at that speed.
+        public let gigaflops: Double
+        public let blasKernel: String
+        public let simdLevel: String
+    }
+
+    /// Embeds cells of random genes for some two seconds, after one round to warm up.
+    ///
+    /// - Parameters:
+    ///   - length: tokens a cell, special ones included; nil: what the model takes.
+    ///   - allLayers: all layers instead of those that second-to-last needs.
+    /// - Throws: ``EmbDBError`` `model`, `usage`, `cancelled`.
+    public static func run(
+        model: String, dictionaries: String?, length: Int?, allLayers: Bool, threads: Int, seed: UInt64,
+        control: Control = Control()
+    ) throws(EmbDBError) -> Result {
+        try withEmbDBErrors {
+            try BLAS.selfCheck()
+            let model = try ModelFolder.load(model, dictionaries: dictionaries, warning: control.warning)
+            let configuration = model.configuration
+            let length = length ?? configuration.maximumLength
+            guard length > model.vocabulary.specialsPerCell, length <= configuration.maximumLength else {
+                throw EmbDBError(
+                    .usage, "--length \(length): the model takes \(model.vocabulary.specialsPerCell + 1) to "
+                        + "\(configuration.maximumLength) tokens")
+            }
+            let layer: EmbeddingLayer = allLayers ? .last : .secondToLast
+            let embedder = model.embedder(
+                EmbeddingSettings(
+                    layer: layer, pooling: model.defaultPooling, dimension: configuration.hiddenSize, metric: "cosine"),
+                threads: threads)
+            let genes = model.vocabulary.entries.filter { $0.median != nil }.map(\.token)
+            var random = SeededRandom(seed: seed)
+            let cells = (0..<max(4, 2 * threads)).map { _ in
+                let ranking = (0..<length).map { _ in genes[Int(random.uniform() * Double(genes.count))] }
+                var tokens: [UInt32] = []
+                model.encoder.modelInput(of: Array(ranking.prefix(length - model.vocabulary.specialsPerCell)), into: &tokens)
+                return model.input(tokens)
+            }
+            _ = try embedder.embed(Array(cells.prefix(threads)))
+            var best = Double.infinity
+            let end = Date().addingTimeInterval(2)
+            repeat {
+                try control.checkCancelled("stopped")
+                let start = DispatchTime.now()
+                _ = try embedder.embed(cells)
+                best = min(best, Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9)
+            } while Date() < end
+            let rate = Double(cells.count) / best
+            let layers = allLayers ? configuration.layerCount : configuration.layerCount - 1
+            return Result(
+                model: model.name, length: length, cellsPerSecond: rate,
+                gigaflops: rate * Double(configuration.operations(length: length, layers: layers)) * 1e-9,
+                blasKernel: BLAS.kernelName, simdLevel: String(cString: ek_level_name(ek_current_level())))
+        }
+    }
+}

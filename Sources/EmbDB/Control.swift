@@ -1,0 +1,36 @@
+/// How a caller watches a long task, and stops it.
+public struct Control: Sendable {
+    /// A step of a long task: `done` of `total` units ("cells", "deletions").
+    public struct Progress: Sendable {
+        /// What is counted.
+        public let unit: String
+        /// What is being done ("embedding", "building the index").
+        public let phase: String
+        /// Units done.
+        public let done: Int
+        /// Units in all.
+        public let total: Int
+    }
+
+    let progress: @Sendable (Progress) -> Void
+    let warning: @Sendable (String) -> Void
+    let isCancelled: @Sendable () -> Bool
+
+    /// - Parameters:
+    ///   - progress: called from any thread, one call at a time, many times a second at most.
+    ///   - warning: called with a sentence that a person should read.
+    ///   - isCancelled: asked between small steps; once true, the task throws ``EmbDBError/Code/cancelled`` soon.
+    public init(
+        progress: @escaping @Sendable (Progress) -> Void = { _ in },
+        warning: @escaping @Sendable (String) -> Void = { _ in },
+        isCancelled: @escaping @Sendable () -> Bool = { false }
+    ) {
+        self.progress = progress
+        self.warning = warning
+        self.isCancelled = isCancelled
+    }
+
+    func checkCancelled(_ message: @autoclosure () -> String) throws(EmbDBError) {
+        if isCancelled() { throw EmbDBError(.cancelled, message()) }
+    }
+}

@@ -1,0 +1,55 @@
+internal import CKernels
+internal import HNSW
+internal import LMDBStore
+internal import Numerics
+
+extension Database {
+    /// What is in the database. O(1) in the cells, but for the count of deleted ones.
+    ///
+    /// - Throws: ``EmbDBError`` `corrupted`, `storage`.
+    public func info() throws(EmbDBError) -> DatabaseInfo {
+        try withEmbDBErrors {
+            try environment.read { transaction in
+                let state = try MetaRecords.state(transaction)
+                let live = try MetaRecords.live(transaction, rows: state.rows)
+                let snapshot = try? Snapshot(transaction, path: path)
+                let indexed = snapshot?.index.graphCount ?? 0
+                let pending = try MetaRecords.pending(transaction)
+                return DatabaseInfo(
+                    format: Int(Layout.formatVersion), summary: try DatabaseSummary(reading: transaction),
+                    layer: state.embedding?.layer, pooling: state.embedding?.pooling, metric: state.embedding?.metric,
+                    obs: state.columns.map { ($0.name, $0.kind.rawValue) },
+                    genes: try state.model.map { try StoredModel.record($0, in: transaction).geneCount },
+                    fileBytes: Int(try environment.fileBytes()),
+                    index: .init(
+                        indexed: indexed, tail: state.rows - indexed, deleted: state.rows - live.population,
+                        recommendedEf: snapshot?.recommendedEf),
+                    pendingIngest: pending.map {
+                        .init(sources: $0.sources, cellsWritten: $0.state.rows - state.rows)
+                    },
+                    simdLevel: String(cString: ek_level_name(ek_current_level())), blasKernel: BLAS.kernelName)
+            }
+        }
+    }
+}
+
+extension DatabaseSummary {
+    init(reading transaction: borrowing ReadTransaction) throws {
+        let state = try MetaRecords.state(transaction)
+        cells = try MetaRecords.live(transaction, rows: state.rows).population
+        dimension = state.embedding?.dimension
+        model = try state.model.map { try ModelSummary(StoredModel.record($0, in: transaction)) }
+    }
+}
+
+extension ModelSummary {
+    init(_ record: ModelRecord) throws {
+        let configuration = try record.architecture.configuration()
+        self.init(
+            name: record.name, sha256: record.sha256, isUntrained: record.untrainedSeed != nil,
+            kind: record.isV2 ? "Geneformer V2" : "Geneformer V1", layers: configuration.layerCount,
+            hiddenSize: configuration.hiddenSize, heads: configuration.headCount,
+            vocabularySize: record.vocabularyCount, maximumLength: configuration.maximumLength,
+            parameters: configuration.parameterCount)
+    }
+}

@@ -1,0 +1,135 @@
+internal import HNSW
+internal import LMDBStore
+internal import Numerics
+internal import Tokenizers
+
+extension Database {
+    /// Reads everything and checks that it is whole and fits together.
+    ///
+    /// - Returns: what was checked, and the first fault.
+    /// - Throws: ``EmbDBError`` `cancelled`, `locked` (a writer is too fast to follow), `storage`.
+    /// - Complexity: reads the whole file.
+    public func verify(control: Control = Control()) throws(EmbDBError) -> VerifyReport {
+        try withEmbDBErrors {
+            var checked: [(what: String, count: Int)] = []
+            var cells = 0
+            do {
+                // First the pages, by reading the file: what follows walks them in the map.
+                try environment.checkPages()
+                try environment.read { transaction in
+                    let check = DatabaseCheck(control: control)
+                    let state = try MetaRecords.state(transaction)
+                    let live = try MetaRecords.live(transaction, rows: state.rows)
+                    cells = live.population
+                    checked.append(("tables", transaction.tableNames.count))
+                    guard state.embedding != nil, state.rows > 0 else { return }
+                    let snapshot = try Snapshot(transaction, path: path)
+                    checked.append(("embeddings", try check.vectors(snapshot, transaction)))
+                    checked.append(("cells", try check.cells(snapshot, transaction)))
+                    checked.append(("obs columns", try check.obs(snapshot, transaction)))
+                    checked.append(("tensors", try check.model(snapshot, transaction)))
+                    checked.append(("graph rows", try check.graph(snapshot, transaction)))
+                }
+                return VerifyReport(checked: checked, fault: nil, cells: cells)
+            } catch {
+                let fault = EmbDBError(wrapping: error)
+                guard fault.code == .corrupted || fault.code == .model else { throw fault }
+                return VerifyReport(checked: checked, fault: fault.message, cells: cells)
+            }
+        }
+    }
+}
+
+/// The checks of ``Database/verify(control:)``; each throws ``EmbDBError/Code/corrupted`` with the place.
+struct DatabaseCheck {
+    let control: Control
+
+    /// Checksums of vectors, codes and scales, finite values, and that codes are those of the vectors.
+    func vectors(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
+        let dimension = snapshot.settings.dimension
+        for column in [Layout.vectors(dimension: dimension), Layout.codes(dimension: dimension), Layout.codeScales] {
+            guard try column.verify(in: transaction) >= snapshot.state.rows else {
+                throw fault("table \(column.name) has fewer rows than there are cells")
+            }
+        }
+        let stride = CodeQuantizer.codeStride(dimension: dimension)
+        let code = AlignedBuffer<UInt8>(repeating: 0, count: stride)
+        let scale = AlignedBuffer<Float>(repeating: 0, count: CodeQuantizer.scaleFloats)
+        for row in 0..<snapshot.state.rows {
+            try step(row, snapshot.state.rows, "checking embeddings")
+            let vector = snapshot.set.vectors.row(row, as: Float.self)
+            guard (0..<dimension).allSatisfy({ vector[$0].isFinite }) else {
+                throw fault("the embedding of row \(row) is not finite")
+            }
+            CodeQuantizer.encode(
+                vector, dimension: dimension, metric: snapshot.set.metric, code: code.baseAddress,
+                scale: scale.baseAddress)
+            let stored = UnsafeRawBufferPointer(start: snapshot.set.codes.row(row), count: stride)
+            let storedScale = UnsafeRawBufferPointer(
+                start: snapshot.set.codeScales.row(row), count: CodeQuantizer.scaleStride)
+            guard stored.elementsEqual(UnsafeRawBufferPointer(code.pointer)),
+                storedScale.elementsEqual(UnsafeRawBufferPointer(scale.pointer))
+            else { throw fault("the code of row \(row) is not that of its embedding") }
+        }
+        return snapshot.state.rows
+    }
+
+    /// Ids both ways, and tokens that can be read.
+    func cells(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
+        let vocabularyCount = try snapshot.model.map { try StoredModel.record($0, in: transaction).vocabularyCount }
+        var cell = RankedCell()
+        for row in 0..<snapshot.state.rows {
+            try step(row, snapshot.state.rows, "checking cells")
+            let id = try StoredCells.id(ofRow: row, in: transaction)
+            if snapshot.live[row], try Layout.rowOfCell.value(for: id, in: transaction) != UInt64(row) {
+                throw fault("cell \(id) of row \(row) is not found by its id")
+            }
+            if let vocabularyCount {
+                try StoredCells.ranking(ofRow: row, vocabularyCount: vocabularyCount, into: &cell, in: transaction)
+            }
+        }
+        return snapshot.state.rows
+    }
+
+    /// Checksums, and codes that have names.
+    func obs(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
+        for (number, column) in snapshot.state.columns.enumerated() {
+            guard try Layout.obs(number, column.kind).verify(in: transaction) >= snapshot.state.rows else {
+                throw fault("obs column \(column.name) has fewer rows than there are cells")
+            }
+            _ = try StoredObs.column(number, state: snapshot.state, in: transaction)
+        }
+        return snapshot.state.columns.count
+    }
+
+    /// The model, by its SHA-256.
+    func model(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
+        guard let reference = snapshot.model else { return 0 }
+        let model = try StoredModel.load(reference, in: transaction)
+        guard try model.computedSHA256() == reference.sha256 else {
+            throw fault("the stored model is not the one that the embeddings were made with")
+        }
+        return model.weights.tensorNames.count
+    }
+
+    func graph(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
+        guard let description = try MetaRecords.index(transaction) else { return 0 }
+        guard try Layout.graph.verify(in: transaction) == description.rows, description.rows <= snapshot.state.rows else {
+            throw fault("the graph has another number of rows than it says")
+        }
+        do {
+            try snapshot.index.validate()
+        } catch {
+            throw fault(error.description)
+        }
+        return description.rows
+    }
+
+    private func step(_ row: Int, _ total: Int, _ phase: String) throws {
+        guard row % 4096 == 0 else { return }
+        try control.checkCancelled("stopped")
+        control.progress(.init(unit: "cells", phase: phase, done: row, total: total))
+    }
+
+    private func fault(_ what: String) -> EmbDBError { EmbDBError(.corrupted, what) }
+}

@@ -1,0 +1,104 @@
+internal import AnnData
+internal import Numerics
+internal import Tokenizers
+
+/// A file of cells, open, with the choices made: which matrix, which genes, which names, which cells.
+struct CellSource {
+    let path: String
+    let file: AnnDataFile
+    /// SHA-256 of the file's bytes.
+    let sha256: String
+    let layer: String
+    let geneColumn: String
+    let genes: GeneColumns
+    private let cellColumn: Column
+    private let idPrefix: String
+    /// Rows that are ingested.
+    var selected: Bitmap
+
+    var cellCount: Int { file.cellCount }
+
+    /// Opens `path` and makes the choices that `options` leave open.
+    ///
+    /// - Throws: `AnnDataError`, `TokenizerError`, `ExpressionError`, ``EmbDBError``.
+    init(path: String, options: IngestOptions, vocabulary: Vocabulary) throws {
+        self.path = path
+        file = try AnnDataFile(path: path)
+        sha256 = try SHA256.ofFile(path)
+        layer = try Self.chooseLayer(file, options)
+        let genes = try GeneColumnChoice(file: file, layer: layer, column: options.geneColumn, vocabulary: vocabulary)
+        geneColumn = genes.column
+        self.genes = genes.genes
+        idPrefix = options.idPrefix
+        cellColumn = try options.cellColumn.map { name in try file.obs.column(named: name) } ?? file.obs.index
+        selected = Bitmap(count: file.cellCount, filled: true)
+        if let filter = options.filter {
+            selected = try Expression.parse(filter).evaluate(on: SourceObs(file: file, cells: cellColumn))
+            if selected.population == 0 {
+                throw EmbDBError(.nothingFound, "no cell of the file is selected by --where (\(path)): change the expression")
+            }
+        }
+    }
+
+    /// X if it holds whole numbers, else layers/counts or raw/X if they do.
+    private static func chooseLayer(_ file: AnnDataFile, _ options: IngestOptions) throws -> String {
+        if let name = options.layer { return try file.layer(name).path }
+        let candidates = ["X", "layers/counts", "raw/X"].filter(file.layerNames.contains)
+        guard let first = candidates.first else {
+            // Names what there is.
+            return try file.layer("X").path
+        }
+        if options.values == .normalized { return first }
+        for name in candidates where try file.holdsWholeNumbers(layer: name) { return name }
+        throw EmbDBError(
+            .input,
+            "no whole-number counts in \(candidates.joined(separator: ", ")) (\(file.path)): name the matrix of raw "
+                + "counts by --layer (there is \(file.layerNames.joined(separator: ", "))), or give --values normalized")
+    }
+
+    /// Ids of the cells of some rows, with the prefix.
+    ///
+    /// - Throws: ``EmbDBError/Code/input`` for an id that is empty or too long.
+    func cellIDs(_ rows: Range<Int>) throws -> [String] {
+        try cellColumn.readTexts(rows: rows).enumerated().map { offset, text in
+            let id = idPrefix + (text ?? "")
+            guard let text, !text.isEmpty else {
+                throw EmbDBError(
+                    .input, "a cell has no id (\(path), \(cellColumn.path), row \(rows.lowerBound + offset)): "
+                        + "name another column by --cell-column")
+            }
+            guard id.utf8.count <= Layout.longestCellID, !id.utf8.contains(0) else {
+                throw EmbDBError(
+                    .input,
+                    "a cell id has \(id.utf8.count) bytes or a zero in it (\(path), \(cellColumn.path), row "
+                        + "\(rows.lowerBound + offset)): ids are at most \(Layout.longestCellID) bytes long")
+            }
+            return id
+        }
+    }
+}
+
+/// The obs of a file, for expressions; columns are read whole when an expression names them.
+struct SourceObs: ObsTable {
+    let file: AnnDataFile
+    let cells: Column
+
+    var cellCount: Int { file.cellCount }
+
+    var columnNames: [String] {
+        file.obs.columnNames.filter { name in (try? file.obs.column(named: name).kind != .unsupported) ?? false }
+    }
+
+    func column(_ name: String) throws -> ObsColumn {
+        switch try file.obs.column(named: name).read(rows: 0..<cellCount) {
+        case .categories(let codes, let names, _): .categories(codes: codes, names: names)
+        case .strings(let texts): .text(texts)
+        case .integers(let values): .integers(values.map { $0 ?? .min })
+        case .numbers(let values): .numbers(values)
+        case .booleans(let values):
+            .categories(codes: values.map { $0.map { $0 ? 1 : 0 } ?? -1 }, names: ["False", "True"])
+        }
+    }
+
+    func cellIDs() throws -> [String] { try cells.readTexts(rows: 0..<cellCount).map { $0 ?? "" } }
+}

@@ -1,0 +1,30 @@
+internal import HNSW
+internal import LMDBStore
+internal import Numerics
+
+extension Database {
+    /// Adds vectors from outside to a database without a model; ids are "0", "1", … in order.
+    func addVectors(_ vectors: Matrix, metric: Metric, control: Control) throws {
+        let step = 1 << 14
+        for start in stride(from: 0, to: vectors.rows, by: step) {
+            try control.checkCancelled("stopped")
+            control.progress(.init(unit: "vectors", phase: "writing", done: start, total: vectors.rows))
+            try environment.write { transaction in
+                var state = try MetaRecords.state(transaction)
+                state.embedding = EmbeddingSettings(
+                    layer: .last, pooling: .mean, dimension: vectors.columns, metric: metric.rawValue)
+                let end = min(vectors.rows, start + step)
+                let part = Matrix(
+                    rows: end - start, columns: vectors.columns,
+                    values: Array(vectors.values[start * vectors.columns..<end * vectors.columns]))
+                try StoredVectors.append(part, metric: metric, at: state.rows, in: &transaction)
+                for row in start..<end {
+                    try Layout.cellOfRow.append(String(row), for: UInt64(row), in: &transaction)
+                    try Layout.rowOfCell.put(UInt64(row), for: String(row), in: &transaction)
+                }
+                state.rows += end - start
+                try MetaRecords.put(state, in: &transaction)
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// Options of ``Database/ingest(_:options:control:)``.
+public struct IngestOptions: Sendable {
+    /// What to do with a cell whose id is in the database already.
+    public enum Conflict: String, Sendable, CaseIterable {
+        case error, skip, replace
+    }
+
+    /// What the values of the matrix are.
+    public enum Values: String, Sendable, CaseIterable {
+        /// Whole numbers ≥ 0; anything else is refused.
+        case counts
+        /// Any number ≥ 0.
+        case normalized
+    }
+
+    /// A model folder, or "default"; nil: the model in the database.
+    public var model: String?
+    /// Where the dictionaries lie if not in the model's folder or beside it.
+    public var dictionaries: String?
+    /// "X", "layers/NAME" or "raw/X"; nil: the first of X, layers/counts and raw/X that holds whole numbers.
+    public var layer: String?
+    public var values = Values.counts
+    /// The var column with Ensembl ids or symbols; nil: found by name and content.
+    public var geneColumn: String?
+    /// The obs column with cell ids; nil: the index.
+    public var cellColumn: String?
+    /// Put before every cell id.
+    public var idPrefix = ""
+    /// An expression over the file's obs; only cells that it selects are ingested.
+    public var filter: String?
+    /// Only so many cells, drawn by ``seed``.
+    public var sample: Int?
+    public var seed: UInt64 = 0
+    /// nil: what the database has; second-to-last for a new one.
+    public var embed: EmbeddingLayer?
+    /// nil: what the database has; mean for V1, cls for V2 in a new one.
+    public var pool: EmbeddingPooling?
+    public var onConflict = Conflict.error
+    /// Drop an unfinished ingest of something else and start this one.
+    public var restart = false
+    public var threads = Database.availableThreads
+
+    public init() {}
+}

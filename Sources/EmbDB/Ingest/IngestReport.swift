@@ -1,0 +1,53 @@
+/// What ``Database/ingest(_:options:control:)`` did.
+public struct IngestReport: Sendable {
+    /// Cells that were added.
+    public var cellsAdded: Int
+    /// Cells that were left out, by reason.
+    public var cellsSkipped: [String: Int]
+    /// Genes of the files that the vocabulary knows, and all of them; the last file's.
+    public var genesMatched: Int
+    public var genesTotal: Int
+    /// Cells with more known genes than the model takes.
+    public var truncatedCells: Int
+    /// Where the counts were read: "X", "layers/counts", "raw/X".
+    public var layer: String
+    /// The var column that named the genes; "index" for the index.
+    public var geneColumn: String
+    /// Wall time.
+    public var seconds: Double
+    /// What the database holds now.
+    public var database: DatabaseSummary
+    /// Whether the same ingest had been completed before, so that nothing was done.
+    public var wasComplete: Bool
+    /// Whether an interrupted ingest was taken up again.
+    public var wasResumed: Bool
+}
+
+/// A database in a few words.
+public struct DatabaseSummary: Sendable {
+    /// Cells that answers can name.
+    public let cells: Int
+    /// Length of an embedding; nil while there is none.
+    public let dimension: Int?
+    /// The model inside the file; nil while there is none.
+    public let model: ModelSummary?
+}
+
+/// A model in a few words.
+public struct ModelSummary: Sendable {
+    /// The folder's name, or "default".
+    public let name: String
+    /// Of configuration, vocabulary and weights.
+    public let sha256: String
+    /// Whether its weights were only drawn from a seed.
+    public let isUntrained: Bool
+    /// "Geneformer V1" or "Geneformer V2", by the vocabulary's special tokens.
+    public let kind: String
+    /// Numbers of the architecture.
+    public let layers: Int
+    public let hiddenSize: Int
+    public let heads: Int
+    public let vocabularySize: Int
+    public let maximumLength: Int
+    public let parameters: Int
+}

@@ -1,0 +1,253 @@
+internal import AnnData
+internal import Foundation
+internal import LMDBStore
+internal import Numerics
+internal import Tokenizers
+
+/// One ingest: what is decided before the first cell, and the loop over batches.
+struct IngestRun {
+    private let database: Database
+    private let options: IngestOptions
+    private let control: Control
+    private let model: EmbeddingModel
+    private let settings: EmbeddingSettings
+    private var sources: [CellSource]
+    private let key: String
+    private var state: DatabaseState
+    private var live: Bitmap
+    private var pending: PendingIngest?
+    private var wasResumed = false
+
+    /// Reads, computes and checks all that can fail before anything is written.
+    init(database: Database, files: [String], options: IngestOptions, control: Control) throws {
+        self.database = database
+        self.options = options
+        self.control = control
+        try BLAS.selfCheck()
+        let (state, live, pending) = try database.environment.read { transaction in
+            let state = try MetaRecords.state(transaction)
+            return (
+                state, try MetaRecords.live(transaction, rows: state.rows), try MetaRecords.pending(transaction)
+            )
+        }
+        self.state = state
+        self.live = live
+        self.pending = pending
+        model = try Self.model(database, state, pending, options, control)
+        settings = try Self.settings(model, state, options)
+        sources = try files.map { try CellSource(path: $0, options: options, vocabulary: model.vocabulary) }
+        key = Self.key(sources, model, settings, options)
+        Self.drawSample(&sources, options)
+    }
+
+    private static func model(
+        _ database: Database, _ state: DatabaseState, _ pending: PendingIngest?, _ options: IngestOptions,
+        _ control: Control
+    ) throws -> EmbeddingModel {
+        let stored = state.model ?? (options.restart ? nil : pending?.state.model)
+        guard let name = options.model else {
+            guard let stored else {
+                throw EmbDBError(
+                    .usage, "the database has no model yet (\(database.path)): give --model FOLDER, or --model default")
+            }
+            return try database.environment.read { try StoredModel.load(stored, in: $0) }
+        }
+        let model = try ModelFolder.load(name, dictionaries: options.dictionaries, warning: control.warning)
+        if let stored, stored.sha256 != model.sha256 {
+            throw EmbDBError(
+                .model,
+                "the database has another model, \(stored.name) (sha256 \(stored.sha256.prefix(12)), \(model.name) is "
+                    + "\(model.sha256.prefix(12))) (\(database.path)): leave --model out, or ingest into a new database")
+        }
+        return model
+    }
+
+    private static func settings(
+        _ model: EmbeddingModel, _ state: DatabaseState, _ options: IngestOptions
+    ) throws -> EmbeddingSettings {
+        let wanted = EmbeddingSettings(
+            layer: options.embed ?? state.embedding?.layer ?? .secondToLast,
+            pooling: options.pool ?? state.embedding?.pooling ?? model.defaultPooling,
+            dimension: model.configuration.hiddenSize, metric: "cosine")
+        if let stored = state.embedding, stored != wanted {
+            throw EmbDBError(
+                .usage,
+                "the database's embeddings are of the \(stored.layer.rawValue) layer by \(stored.pooling.rawValue), not "
+                    + "the \(wanted.layer.rawValue) by \(wanted.pooling.rawValue): leave --embed and --pool out, or "
+                    + "ingest into a new database")
+        }
+        if wanted.pooling == .cls, !model.vocabulary.isV2 {
+            throw EmbDBError(.usage, "--pool cls: the model's vocabulary has no <cls> token: give --pool mean")
+        }
+        return wanted
+    }
+
+    /// What the result depends on: contents and choices, not paths and threads.
+    private static func key(
+        _ sources: [CellSource], _ model: EmbeddingModel, _ settings: EmbeddingSettings, _ options: IngestOptions
+    ) -> String {
+        var hash = SHA256()
+        hash.update("embdb ingest 1")
+        for source in sources {
+            for text in [source.sha256, source.layer, source.geneColumn] { hash.update(text) }
+        }
+        let sample = options.sample.map { "\($0) by \(options.seed)" } ?? "all"
+        for text in [
+            model.sha256, settings.layer.rawValue, settings.pooling.rawValue, options.values.rawValue,
+            options.cellColumn ?? "index", options.idPrefix, options.filter ?? "", sample,
+        ] { hash.update(text) }
+        return hash.finish()
+    }
+
+    private static func drawSample(_ sources: inout [CellSource], _ options: IngestOptions) {
+        guard let count = options.sample else { return }
+        var random = SeededRandom(seed: options.seed)
+        let chosen = Set(random.sample(count, of: sources.reduce(0) { $0 + $1.selected.population }))
+        var position = 0
+        for number in sources.indices {
+            for row in sources[number].selected.rows {
+                if !chosen.contains(position) { sources[number].selected[row] = false }
+                position += 1
+            }
+        }
+    }
+
+    // MARK: The run
+
+    mutating func perform() throws -> IngestReport {
+        if let done = state.ingests.first(where: { $0.key == key }) {
+            return try report(IngestCounts(), skipped: ["already_present": done.cells], wasComplete: true)
+        }
+        if let pending, pending.key != key, !options.restart {
+            throw EmbDBError(
+                .pendingIngest,
+                "an unfinished ingest of \(pending.sources.joined(separator: ", ")) is pending "
+                    + "(\(pending.state.rows - state.rows) cells so far, \(database.path)): run that command again to "
+                    + "finish it, or give --restart to drop it")
+        }
+        let check = try database.environment.read { transaction in
+            try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
+        }
+        var work = try begin()
+        try run(&work)
+        var skipped: [String: Int] = [:]
+        if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
+        if work.counts.withoutKnownGene > 0 { skipped["no_known_gene"] = work.counts.withoutKnownGene }
+        return try report(work.counts, skipped: skipped, wasComplete: false)
+    }
+
+    /// The pending record that this run goes on from: the one there is, or a new one.
+    private mutating func begin() throws -> PendingIngest {
+        if let pending, pending.key == key, !options.restart {
+            wasResumed = pending.counts.added > 0
+            return pending
+        }
+        var work = PendingIngest(state: state, key: key, sources: sources.map { ($0.path as NSString).lastPathComponent })
+        work.state.model = ModelReference(name: model.name, sha256: model.sha256)
+        work.state.embedding = settings
+        work.state.columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
+        let former = pending
+        let fresh = work
+        try database.environment.write { transaction in
+            guard try MetaRecords.state(transaction) == state, try MetaRecords.pending(transaction) == former else {
+                throw otherWriter()
+            }
+            if let former { try PendingWork.drop(former, state: state, in: &transaction) }
+            if state.model == nil { try StoredModel.put(model, in: &transaction) }
+            for (number, column) in fresh.state.columns.enumerated() where number >= state.columns.count {
+                try ObsWriter.fillMissing(column: number, kind: column.kind, rows: state.rows, in: &transaction)
+            }
+            try MetaRecords.put(fresh, in: &transaction)
+        }
+        return work
+    }
+
+    private func run(_ work: inout PendingIngest) throws {
+        let total = sources.reduce(0) { $0 + $1.selected.population }
+        var batch = IngestBatch(
+            model: model, settings: settings, threads: options.threads,
+            obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
+        var lastCommit = Date()
+        for number in work.nextFile..<sources.count {
+            let source = sources[number]
+            try batch.use(source, columns: work.state.columns, rule: options.values == .counts ? .counts : .normalized)
+            var next = number == work.nextFile ? work.nextRow : 0
+            while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
+                try control.checkCancelled(
+                    "stopped; \(work.state.rows - state.rows) cells are kept (\(database.path)): "
+                        + "run the same command again to go on")
+                try batch.add(rows)
+                next = rows.upperBound
+                control.progress(
+                    .init(
+                        unit: "cells", phase: "embedding",
+                        done: work.counts.added + work.counts.withoutKnownGene + batch.count, total: total))
+                if batch.isFull || Date().timeIntervalSince(lastCommit) > 0.5 {
+                    try commit(&batch, &work, next: (number, next), isLast: false)
+                    lastCommit = Date()
+                }
+            }
+        }
+        try commit(&batch, &work, next: (sources.count, 0), isLast: true)
+    }
+
+    /// Writes what waits, and the position to go on from; with the last batch the pending state becomes the state.
+    private func commit(
+        _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int), isLast: Bool
+    ) throws {
+        let before = work
+        var after = work
+        after.nextFile = next.file
+        after.nextRow = next.row
+        try database.environment.write { transaction in
+            // Somebody else may go on with the same ingest, or have dropped it.
+            guard try MetaRecords.pending(transaction) == before else { throw otherWriter() }
+            try batch.write(to: &after, visibleRows: state.rows, in: &transaction)
+            if isLast {
+                try finish(&after, in: &transaction)
+            } else {
+                try MetaRecords.put(after, in: &transaction)
+            }
+        }
+        work = after
+    }
+
+    private func finish(_ work: inout PendingIngest, in transaction: inout WriteTransaction) throws {
+        var state = work.state
+        if work.counts.added == 0, self.state.model == nil {
+            throw EmbDBError(
+                .nothingFound, "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
+                    + "check --gene-column and --layer")
+        }
+        state.ingests.append(CompletedIngest(key: work.key, sources: work.sources, cells: work.counts.added))
+        var replaced: [(cell: String, row: UInt64)] = []
+        try Layout.replacement.forEach(in: transaction) { cell, row in replaced.append((cell, row)) }
+        if !replaced.isEmpty {
+            var live = try MetaRecords.live(transaction, rows: state.rows)
+            for (cell, row) in replaced {
+                if let old = try Layout.rowOfCell.value(for: cell, in: transaction) { live[Int(old)] = false }
+                try Layout.rowOfCell.put(row, for: cell, in: &transaction)
+            }
+            try MetaRecords.putDeleted(live, in: &transaction)
+            try Layout.replacement.removeAll(in: &transaction)
+        }
+        try MetaRecords.put(state, in: &transaction)
+        try MetaRecords.put(nil as PendingIngest?, in: &transaction)
+        work.state = state
+    }
+
+    private func otherWriter() -> EmbDBError {
+        EmbDBError(
+            .locked, "another process has changed the database meanwhile (\(database.path)): run the command again")
+    }
+
+    private func report(_ counts: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws -> IngestReport {
+        let genes = sources.last?.genes.summary
+        return IngestReport(
+            cellsAdded: counts.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,
+            genesTotal: genes?.total ?? 0, truncatedCells: counts.truncated, layer: sources.last?.layer ?? "",
+            geneColumn: sources.last?.geneColumn ?? "", seconds: 0,
+            database: try database.environment.read { try DatabaseSummary(reading: $0) }, wasComplete: wasComplete,
+            wasResumed: wasResumed)
+    }
+}

@@ -1,0 +1,45 @@
+internal import AnnData
+
+/// The obs columns of the database after an ingest: those it has, and those that the files add.
+enum ObsSchema {
+    /// The union of `columns` and the sources' columns, in order of appearance.
+    ///
+    /// - Throws: ``EmbDBError/Code/input`` for a column whose type changes; it names both.
+    static func union(
+        _ columns: [ObsColumnDescription], _ sources: [CellSource], warning: (String) -> Void
+    ) throws -> [ObsColumnDescription] {
+        var result = columns
+        var origin: [String: String] = [:]
+        for source in sources {
+            for name in source.file.obs.columnNames {
+                let column = try source.file.obs.column(named: name)
+                guard let kind = kind(of: column) else {
+                    warning("obs column \(name) has the encoding \(column.encoding) and is left out (\(source.path))")
+                    continue
+                }
+                guard let known = result.first(where: { $0.name == name }) else {
+                    result.append(ObsColumnDescription(name: name, kind: kind))
+                    origin[name] = source.path
+                    continue
+                }
+                guard known.kind == kind else {
+                    throw EmbDBError(
+                        .input,
+                        "obs column \(name) is of type \(known.kind.rawValue) in \(origin[name] ?? "the database") and "
+                            + "\(kind.rawValue) in \(source.path): convert one of them, or rename it")
+                }
+            }
+        }
+        return result
+    }
+
+    static func kind(of column: Column) -> ObsColumnDescription.Kind? {
+        switch column.kind {
+        case .categories, .strings: .category
+        case .integers: .integer
+        case .numbers: .number
+        case .booleans: .boolean
+        case .unsupported: nil
+        }
+    }
+}

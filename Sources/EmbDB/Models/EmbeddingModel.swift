@@ -1,0 +1,89 @@
+internal import CellTransformer
+internal import Checkpoints
+internal import Tokenizers
+
+/// All that turns counts into embeddings: configuration, weights and vocabulary; read-only, shared by all threads.
+final class EmbeddingModel: Sendable {
+    /// What the user called it: the folder's name, or "default".
+    let name: String
+    let weights: BertWeights
+    /// The seed that the weights were drawn from, if nobody trained them.
+    let untrainedSeed: UInt64?
+    let encoder: RankValueEncoder
+    /// Of configuration, vocabulary and weights, see `fingerprint`.
+    let sha256: String
+
+    var configuration: BertConfiguration { weights.configuration }
+    var vocabulary: Vocabulary { encoder.vocabulary }
+
+    /// - Throws: ``EmbDBError/Code/model`` if vocabulary and model do not fit.
+    init(
+        name: String, weights: BertWeights, vocabulary: Vocabulary, untrainedSeed: UInt64?, sha256: String? = nil
+    ) throws(EmbDBError) {
+        self.name = name
+        self.weights = weights
+        self.untrainedSeed = untrainedSeed
+        guard vocabulary.count <= weights.configuration.vocabularySize else {
+            throw EmbDBError(
+                .model,
+                "the dictionaries have \(vocabulary.count) tokens, the model's config.json \(weights.configuration.vocabularySize) "
+                    + "(\(name)): give the dictionaries that belong to the model")
+        }
+        do {
+            encoder = try RankValueEncoder(
+                vocabulary: vocabulary, maximumLength: weights.configuration.maximumLength)
+        } catch {
+            throw EmbDBError(.model, error.description, underlying: error)
+        }
+        if let sha256 {
+            self.sha256 = sha256
+        } else {
+            self.sha256 = try Self.fingerprint(weights, vocabulary)
+        }
+    }
+
+    /// ``sha256`` computed anew from what is in memory. O(bytes of the weights).
+    func computedSHA256() throws(EmbDBError) -> String { try Self.fingerprint(weights, vocabulary) }
+
+    /// SHA-256 over the configuration's text, both vocabulary tables, and name and f32 bytes of every tensor by name.
+    private static func fingerprint(_ weights: BertWeights, _ vocabulary: Vocabulary) throws(EmbDBError) -> String {
+        var hash = SHA256()
+        hash.update("embdb model 1")
+        hash.update(ModelRecord.Architecture(weights.configuration).text)
+        hash.update(vocabulary.tableText())
+        hash.update(vocabulary.mappingText())
+        for name in weights.tensorNames {
+            hash.update(name)
+            do {
+                hash.update(try weights.floats(name))
+            } catch {
+                throw EmbDBError(.model, error.description, underlying: error)
+            }
+        }
+        return hash.finish()
+    }
+
+    /// V1 reads the mean over the genes, V2 the `<cls>` token.
+    var defaultPooling: EmbeddingPooling { vocabulary.isV2 ? .cls : .mean }
+
+    /// What the model reads of a cell, given its ranked tokens with the special ones.
+    func input(_ tokens: [UInt32]) -> CellInput {
+        vocabulary.isV2
+            ? CellInput(tokens: tokens, genes: 1..<max(1, tokens.count - 1)) : CellInput(tokens: tokens)
+    }
+
+    /// A driver that makes embeddings as the database wants them.
+    func embedder(_ settings: EmbeddingSettings, threads: Int) -> CellEmbedder {
+        CellEmbedder(
+            weights, layer: settings.layer == .last ? .last : .secondToLast,
+            pooling: settings.pooling == .cls ? .cls : .mean, threads: threads)
+    }
+
+    var summary: ModelSummary {
+        ModelSummary(
+            name: name, sha256: sha256, isUntrained: untrainedSeed != nil,
+            kind: vocabulary.isV2 ? "Geneformer V2" : "Geneformer V1", layers: configuration.layerCount,
+            hiddenSize: configuration.hiddenSize, heads: configuration.headCount, vocabularySize: vocabulary.count,
+            maximumLength: configuration.maximumLength, parameters: configuration.parameterCount)
+    }
+}

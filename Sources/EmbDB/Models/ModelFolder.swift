@@ -1,0 +1,91 @@
+internal import CDefaultModel
+internal import CellTransformer
+internal import Checkpoints
+internal import Foundation
+internal import Tokenizers
+
+/// A model as people download it: `config.json`, weights and dictionaries in a folder; or the one in the binary.
+enum ModelFolder {
+    static let defaultName = "default"
+
+    /// Loads the folder `path`, or the model in the binary for "default". A tensor that is left over is a warning.
+    ///
+    /// - Throws: ``EmbDBError/Code/model`` that names the file and what is wrong with it.
+    static func load(
+        _ path: String, dictionaries: String?, warning: (String) -> Void
+    ) throws(EmbDBError) -> EmbeddingModel {
+        do {
+            return path == defaultName ? try loadDefault() : try loadFolder(path, dictionaries, warning)
+        } catch {
+            throw EmbDBError(wrapping: error, otherwise: .model)
+        }
+    }
+
+    private static func loadFolder(
+        _ path: String, _ dictionaries: String?, _ warning: (String) -> Void
+    ) throws -> EmbeddingModel {
+        let folder = URL(fileURLWithPath: path, isDirectory: true).standardizedFileURL
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
+            throw EmbDBError(.model, "there is no model folder of that name (\(path)): give a folder, or \"default\"")
+        }
+        guard isFolder.boolValue else {
+            throw EmbDBError(.model, "the model is a file, not a folder (\(path)): give the folder that holds config.json")
+        }
+        let config = try HuggingFaceConfig(path: folder.appendingPathComponent("config.json").path)
+        let configuration = try configuration(config)
+        let vocabulary = try Vocabulary(
+            files: .find(in: [folder.path, folder.deletingLastPathComponent().path] + (dictionaries.map { [$0] } ?? [])))
+        let (weights, seed) = try weights(in: folder, config, configuration)
+        if !weights.unusedTensors.isEmpty {
+            warning(
+                "tensors that the model has no use for: \(weights.unusedTensors.prefix(5).joined(separator: ", "))"
+                    + (weights.unusedTensors.count > 5 ? " and \(weights.unusedTensors.count - 5) more" : "")
+                    + " (\(weights.file))")
+        }
+        return try EmbeddingModel(
+            name: folder.lastPathComponent, weights: weights, vocabulary: vocabulary, untrainedSeed: seed)
+    }
+
+    private static func weights(
+        in folder: URL, _ config: HuggingFaceConfig, _ configuration: BertConfiguration
+    ) throws -> (BertWeights, UInt64?) {
+        let safetensors = folder.appendingPathComponent("model.safetensors").path
+        if FileManager.default.fileExists(atPath: safetensors) {
+            return (try BertWeights(configuration, from: SafetensorsFile(path: safetensors)), nil)
+        }
+        let torch = folder.appendingPathComponent("pytorch_model.bin").path
+        if FileManager.default.fileExists(atPath: torch) {
+            return (try BertWeights(configuration, from: TorchArchive(path: torch)), nil)
+        }
+        if let seed = config.seed { return (BertWeights(configuration, seed: seed), seed) }
+        throw EmbDBError(
+            .model, "no model.safetensors and no pytorch_model.bin (\(folder.path)): put the model's weights there")
+    }
+
+    private static func loadDefault() throws -> EmbeddingModel {
+        func bytes(_ of: (UnsafeMutablePointer<Int>?) -> UnsafePointer<UInt8>?) -> [UInt8] {
+            var length = 0
+            let start = of(&length)
+            return Array(UnsafeBufferPointer(start: start, count: length))
+        }
+        let config = try HuggingFaceConfig(json: bytes(default_model_config), file: "the default model's config.json")
+        let vocabulary = try Vocabulary(
+            table: bytes(default_model_vocabulary), file: "the default model's vocabulary.tsv")
+        guard let seed = config.seed else {
+            throw EmbDBError(.model, "the default model in this binary has neither weights nor a seed: build embdb again")
+        }
+        return try EmbeddingModel(
+            name: defaultName, weights: BertWeights(try configuration(config), seed: seed), vocabulary: vocabulary,
+            untrainedSeed: seed)
+    }
+
+    private static func configuration(_ config: HuggingFaceConfig) throws(TransformerError) -> BertConfiguration {
+        try BertConfiguration(
+            vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize, layerCount: config.hiddenLayers,
+            headCount: config.attentionHeads, feedForwardSize: config.intermediateSize,
+            maximumLength: config.maximumPositions, activation: config.hiddenActivation == .relu ? .relu : .gelu,
+            layerNormEpsilon: config.layerNormEpsilon, tokenTypeCount: config.tokenTypes,
+            paddingToken: config.padToken)
+    }
+}

@@ -1,0 +1,83 @@
+internal import CellTransformer
+internal import Checkpoints
+internal import Foundation
+internal import LMDBStore
+internal import Tokenizers
+
+/// The model inside the database file.
+enum StoredModel {
+    static func put(_ model: EmbeddingModel, in transaction: inout WriteTransaction) throws {
+        let names = model.weights.tensorNames
+        let record = ModelRecord(
+            name: model.name, sha256: model.sha256, architecture: .init(model.configuration),
+            untrainedSeed: model.untrainedSeed,
+            tensors: names.map { .init(name: $0, shape: model.weights.shape(of: $0) ?? []) },
+            isV2: model.vocabulary.isV2, vocabularyCount: model.vocabulary.count, geneCount: model.vocabulary.geneCount)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        func put(_ bytes: [UInt8], _ name: String) throws {
+            try Layout.model.put(bytes, for: "\(model.sha256)/\(name)", in: &transaction)
+        }
+        try put([UInt8](try encoder.encode(record)), "record")
+        try put(Array(model.vocabulary.tableText().utf8), Vocabulary.tableName)
+        try put(Array(model.vocabulary.mappingText().utf8), Vocabulary.mappingName)
+        for name in names {
+            try put(model.weights.floats(name).withUnsafeBytes { Array($0) }, "tensor/\(name)")
+        }
+    }
+
+    static func record(
+        _ reference: ModelReference, in transaction: borrowing some Transaction & ~Copyable
+    ) throws -> ModelRecord {
+        let bytes = try part("record", of: reference, in: transaction)
+        guard let record = try? JSONDecoder().decode(ModelRecord.self, from: Data(bytes)),
+            record.sha256 == reference.sha256
+        else { throw damaged("record") }
+        return record
+    }
+
+    static func vocabulary(
+        _ reference: ModelReference, in transaction: borrowing some Transaction & ~Copyable
+    ) throws -> Vocabulary {
+        try Vocabulary(
+            table: try part(Vocabulary.tableName, of: reference, in: transaction),
+            mapping: try part(Vocabulary.mappingName, of: reference, in: transaction))
+    }
+
+    /// Reads the whole model. O(its bytes).
+    static func load(
+        _ reference: ModelReference, in transaction: borrowing some Transaction & ~Copyable
+    ) throws -> EmbeddingModel {
+        let record = try record(reference, in: transaction)
+        var tensors = TensorDictionary(file: "the model in the database")
+        for tensor in record.tensors {
+            let bytes = try part("tensor/\(tensor.name)", of: reference, in: transaction)
+            guard bytes.count == tensor.shape.reduce(4, *) else { throw damaged("tensor \(tensor.name)") }
+            let values = bytes.withUnsafeBytes { raw in
+                [Float](unsafeUninitializedCapacity: bytes.count / 4) { buffer, count in
+                    UnsafeMutableRawBufferPointer(buffer).copyMemory(from: raw)
+                    count = bytes.count / 4
+                }
+            }
+            tensors.tensors[tensor.name] = .init(shape: tensor.shape, values: values)
+        }
+        return try EmbeddingModel(
+            name: record.name, weights: BertWeights(try record.architecture.configuration(), from: tensors),
+            vocabulary: try vocabulary(reference, in: transaction), untrainedSeed: record.untrainedSeed,
+            sha256: record.sha256)
+    }
+
+    private static func part(
+        _ name: String, of reference: ModelReference, in transaction: borrowing some Transaction & ~Copyable
+    ) throws -> [UInt8] {
+        guard let bytes = try Layout.model.value(for: "\(reference.sha256)/\(name)", in: transaction) else {
+            throw damaged(name)
+        }
+        return bytes
+    }
+
+    private static func damaged(_ part: String) -> EmbDBError {
+        EmbDBError(
+            .corrupted, "the stored model is damaged (\(part)): restore a backup, or ingest again into a new file")
+    }
+}

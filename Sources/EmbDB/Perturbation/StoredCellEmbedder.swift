@@ -1,0 +1,47 @@
+internal import CellTransformer
+internal import LMDBStore
+internal import Numerics
+internal import Tokenizers
+
+/// Embeds stored cells again, as they are or with genes deleted and overexpressed.
+struct StoredCellEmbedder {
+    let model: EmbeddingModel
+    private let embedder: CellEmbedder
+
+    init(_ snapshot: Snapshot, threads: Int, path: String, in transaction: borrowing ReadTransaction) throws {
+        try BLAS.selfCheck()
+        model = try StoredModel.load(snapshot.requireModel(path: path), in: transaction)
+        guard model.configuration.hiddenSize == snapshot.settings.dimension else {
+            throw EmbDBError(.corrupted, "the stored model does not fit the stored embeddings: restore a backup")
+        }
+        embedder = model.embedder(snapshot.settings, threads: threads)
+    }
+
+    /// The genes of an edit as tokens.
+    ///
+    /// - Throws: `TokenizerError` `unknownGene` with the nearest names.
+    func perturbation(_ edit: GeneEdit) throws -> Perturbation {
+        try Perturbation(
+            delete: edit.delete.map { name in try model.vocabulary.token(forGene: name) },
+            overexpress: edit.overexpress.map { name in try model.vocabulary.token(forGene: name) },
+            vocabulary: model.vocabulary)
+    }
+
+    /// The whole ranking of a stored cell.
+    func ranking(ofRow row: Int, in transaction: borrowing ReadTransaction) throws -> RankedCell {
+        var cell = RankedCell()
+        try StoredCells.ranking(
+            ofRow: row, vocabularyCount: model.vocabulary.count, into: &cell, in: transaction)
+        return cell
+    }
+
+    /// What the model reads of a ranking, special tokens included.
+    func tokens(of ranking: RankedCell) -> [UInt32] {
+        var tokens: [UInt32] = []
+        model.encoder.modelInput(of: ranking.tokens, into: &tokens)
+        return tokens
+    }
+
+    /// One embedding a cell, given as the model reads it: [cells, dimension].
+    func embed(_ cells: [[UInt32]]) throws -> Matrix { try embedder.embed(cells.map(model.input)) }
+}

@@ -1,0 +1,60 @@
+internal import HNSW
+internal import Numerics
+
+/// Queries as vectors, with what they are called.
+struct ResolvedQueries {
+    /// The stored cells that are the queries; empty for vectors from outside and for a centroid.
+    private(set) var rows: [Int] = []
+    var names: [String] = []
+    /// [queries, dimension]
+    private(set) var vectors: Matrix
+
+    /// Stored cells, by their stored embeddings.
+    init(rows: [Int], set: VectorSet) {
+        self.rows = rows
+        vectors = Matrix(
+            rows: rows.count, columns: set.dimension, values: rows.flatMap { StoredVectors.vector(set, row: $0) })
+    }
+
+    /// - Throws: ``EmbDBError/Code/usage`` for a vector of another dimension or with values that are not finite.
+    init(vectors: [[Float]], dimension: Int) throws(EmbDBError) {
+        guard !vectors.isEmpty else { throw EmbDBError(.usage, "there is no query vector: give at least one") }
+        for (index, vector) in vectors.enumerated() {
+            guard vector.count == dimension else {
+                throw EmbDBError(
+                    .usage, "query vector \(index) has \(vector.count) dimensions, the database \(dimension): "
+                        + "query with embeddings of the same model")
+            }
+            guard vector.allSatisfy(\.isFinite) else {
+                throw EmbDBError(.usage, "query vector \(index) holds a value that is no finite number: remove it")
+            }
+            names.append("vector \(index)")
+        }
+        self.vectors = Matrix(rows: vectors.count, columns: dimension, values: vectors.flatMap { $0 })
+    }
+
+    /// Puts new vectors in place of the ones of some queries.
+    mutating func replaceVectors(_ range: Range<Int>, by new: Matrix) {
+        let columns = vectors.columns
+        vectors.values.replaceSubrange(range.lowerBound * columns..<range.upperBound * columns, with: new.values)
+    }
+
+    /// The vectors of some queries.
+    func vectors(_ queries: [Int]) -> Matrix {
+        queries.count == vectors.rows
+            ? vectors
+            : Matrix(rows: queries.count, columns: vectors.columns, values: queries.flatMap { vectors[row: $0] })
+    }
+
+    /// One query: the mean, added up in Double in the queries' order.
+    func centroid(named name: String) throws(EmbDBError) -> ResolvedQueries {
+        var sums = [Double](repeating: 0, count: vectors.columns)
+        for row in 0..<vectors.rows {
+            for (column, value) in vectors[row: row].enumerated() { sums[column] += Double(value) }
+        }
+        let count = Double(vectors.rows)
+        var result = try ResolvedQueries(vectors: [sums.map { Float($0 / count) }], dimension: vectors.columns)
+        result.names = [name]
+        return result
+    }
+}

@@ -1,0 +1,107 @@
+internal import Foundation
+
+/// What a database holds at one commit: the record `state` of the table `meta`. Rows at or past ``rows`` belong to
+/// an unfinished ingest and are seen by nobody.
+struct DatabaseState: Codable, Equatable {
+    /// Rows written and visible, deleted ones included.
+    var rows = 0
+    /// The model whose embeddings these are; nil until the first ingest is complete.
+    var model: ModelReference?
+    /// How embeddings are made from the model's hidden states.
+    var embedding: EmbeddingSettings?
+    /// obs columns, in the order in which they came; the number of a column is its position here.
+    var columns: [ObsColumnDescription] = []
+    /// Ingests that are complete, oldest first.
+    var ingests: [CompletedIngest] = []
+}
+
+/// Which model, by content.
+struct ModelReference: Codable, Equatable {
+    /// What the user called it: the folder's name, or "default".
+    var name: String
+    /// Of configuration, vocabulary and weights.
+    var sha256: String
+}
+
+/// Which hidden layer is pooled how.
+struct EmbeddingSettings: Codable, Equatable {
+    var layer: EmbeddingLayer
+    var pooling: EmbeddingPooling
+    var dimension: Int
+    var metric: String
+}
+
+/// A column of obs. Its values are the block column `obs.N`, N being its number.
+struct ObsColumnDescription: Codable, Equatable {
+    enum Kind: String, Codable, Equatable {
+        /// f64, NaN missing.
+        case number
+        /// i64, Int64.min missing.
+        case integer
+        /// i32 codes into the table of names, −1 missing.
+        case category
+        /// i32 codes of "False" and "True", −1 missing.
+        case boolean
+    }
+
+    var name: String
+    var kind: Kind
+    /// Names in use by visible rows: codes are below it. 0 for numbers.
+    var categoryCount = 0
+}
+
+/// An ingest that is complete, so that the same one again adds nothing.
+struct CompletedIngest: Codable, Equatable {
+    /// SHA-256 over the sources' contents and every option that the result depends on.
+    var key: String
+    /// The sources' file names, for people.
+    var sources: [String]
+    var cells: Int
+}
+
+/// An ingest that is under way: the record `pending` of the table `meta`.
+struct PendingIngest: Codable, Equatable {
+    /// What the state becomes with the last batch; its ``DatabaseState/rows`` counts the rows written so far.
+    var state: DatabaseState
+    var key: String
+    var sources: [String]
+    /// The next file and the next row in it.
+    var nextFile = 0
+    var nextRow = 0
+    var counts = IngestCounts()
+}
+
+/// What an ingest has done so far.
+struct IngestCounts: Codable, Equatable {
+    var added = 0
+    var truncated = 0
+    /// Cells without a gene of the vocabulary.
+    var withoutKnownGene = 0
+}
+
+/// The graph beside the vectors: the record `index` of the table `meta`. It is derived: where it is missing or does
+/// not fit, vectors are scanned, and it is built anew.
+struct IndexDescription: Codable, Equatable {
+    /// Rows that are in the graph; those past it are the flat tail.
+    var rows: Int
+    /// Entry points.
+    var entries: [UInt32]
+    /// The smallest ef that reached recall@10 ≥ 0.99 on a sample of the stored vectors.
+    var recommendedEf: Int
+}
+
+/// The layer whose hidden states are pooled.
+public enum EmbeddingLayer: String, Codable, Sendable, CaseIterable {
+    /// After the last layer (Geneformer's emb_layer 0).
+    case last
+    /// After the one before (emb_layer −1), which generalises better; the default.
+    case secondToLast = "second-to-last"
+}
+
+/// How one vector is made from the hidden states of a cell.
+public enum EmbeddingPooling: String, Codable, Sendable, CaseIterable {
+    /// The hidden state of `<cls>`; V2's way.
+    case cls
+    /// The mean over the genes, without special tokens; V1's way.
+    case mean
+}

@@ -1,0 +1,137 @@
+internal import CZlib
+internal import Foundation
+internal import LMDBStore
+internal import Numerics
+
+/// The records of the table `meta`: `magic`, `format` (u32), and `state`, `pending`, `index` (JSON) and `deleted`
+/// (64 rows a u64), each behind its CRC-32.
+enum MetaRecords {
+    private static let json: @Sendable () -> JSONEncoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return encoder
+    }
+
+    /// Whether the file is a database of this program and version.
+    ///
+    /// - Returns: false for a database without any table: a new one.
+    /// - Throws: ``EmbDBError`` `notADatabase`, `newerFormat`; errors of the store.
+    static func check(_ transaction: borrowing some Transaction & ~Copyable, path: String) throws -> Bool {
+        guard let magic = try Layout.meta.value(for: "magic", in: transaction), magic == Layout.magic else {
+            if transaction.tableNames.isEmpty { return false }
+            throw EmbDBError(.notADatabase, "an LMDB file of another program (\(path)): name a file that embdb wrote")
+        }
+        guard let bytes = try Layout.meta.value(for: "format", in: transaction), bytes.count == 4 else {
+            throw damaged("format")
+        }
+        let version = bytes.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        guard version <= Layout.formatVersion, version > 0 else {
+            throw EmbDBError(
+                .newerFormat,
+                "the database has format \(version), this program reads up to \(Layout.formatVersion) (\(path)): "
+                    + "use a newer embdb")
+        }
+        return true
+    }
+
+    static func initialise(_ transaction: inout WriteTransaction) throws {
+        try Layout.meta.put(Layout.magic, for: "magic", in: &transaction)
+        try Layout.meta.put(
+            withUnsafeBytes(of: Layout.formatVersion.littleEndian) { Array($0) }, for: "format", in: &transaction)
+        try put(DatabaseState(), as: "state", in: &transaction)
+    }
+
+    static func state(_ transaction: borrowing some Transaction & ~Copyable) throws -> DatabaseState {
+        try get("state", in: transaction) ?? DatabaseState()
+    }
+
+    static func pending(_ transaction: borrowing some Transaction & ~Copyable) throws -> PendingIngest? {
+        try get("pending", in: transaction)
+    }
+
+    static func index(_ transaction: borrowing some Transaction & ~Copyable) throws -> IndexDescription? {
+        try get("index", in: transaction)
+    }
+
+    static func put(_ state: DatabaseState, in transaction: inout WriteTransaction) throws {
+        try put(state, as: "state", in: &transaction)
+    }
+
+    static func put(_ pending: PendingIngest?, in transaction: inout WriteTransaction) throws {
+        if let pending {
+            try put(pending, as: "pending", in: &transaction)
+        } else {
+            try Layout.meta.remove("pending", in: &transaction)
+        }
+    }
+
+    static func put(_ index: IndexDescription?, in transaction: inout WriteTransaction) throws {
+        if let index {
+            try put(index, as: "index", in: &transaction)
+        } else {
+            try Layout.meta.remove("index", in: &transaction)
+        }
+    }
+
+    /// Rows 0..<`rows` that answers may name: all but the deleted ones.
+    static func live(_ transaction: borrowing some Transaction & ~Copyable, rows: Int) throws -> Bitmap {
+        var live = Bitmap(count: rows, filled: true)
+        guard let words = try checked("deleted", in: transaction) else { return live }
+        guard words.count % 8 == 0 else { throw damaged("deleted") }
+        for (byte, bits) in words.enumerated() where bits != 0 {
+            for bit in 0..<8 where bits >> UInt8(bit) & 1 == 1 {
+                let row = byte * 8 + bit
+                if row < rows { live[row] = false }
+            }
+        }
+        return live
+    }
+
+    static func putDeleted(_ live: Bitmap, in transaction: inout WriteTransaction) throws {
+        var bytes = [UInt8](repeating: 0, count: (live.count + 63) / 64 * 8)
+        for row in 0..<live.count where !live[row] { bytes[row / 8] |= 1 << UInt8(row % 8) }
+        try putChecked(bytes, as: "deleted", in: &transaction)
+    }
+
+    // MARK: One record
+
+    private static func get<T: Decodable>(
+        _ name: String, in transaction: borrowing some Transaction & ~Copyable
+    ) throws -> T? {
+        guard let bytes = try checked(name, in: transaction) else { return nil }
+        do {
+            return try JSONDecoder().decode(T.self, from: Data(bytes))
+        } catch {
+            throw damaged(name)
+        }
+    }
+
+    private static func put(_ value: some Encodable, as name: String, in transaction: inout WriteTransaction) throws {
+        try putChecked([UInt8](try json().encode(value)), as: name, in: &transaction)
+    }
+
+    private static func checked(
+        _ name: String, in transaction: borrowing some Transaction & ~Copyable
+    ) throws -> [UInt8]? {
+        guard let bytes = try Layout.meta.value(for: name, in: transaction) else { return nil }
+        guard bytes.count >= 4 else { throw damaged(name) }
+        let content = Array(bytes[4...])
+        guard checksum(content) == Array(bytes[..<4]) else { throw damaged(name) }
+        return content
+    }
+
+    private static func putChecked(
+        _ content: [UInt8], as name: String, in transaction: inout WriteTransaction
+    ) throws {
+        try Layout.meta.put(checksum(content) + content, for: name, in: &transaction)
+    }
+
+    private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
+        let crc = UInt32(truncatingIfNeeded: bytes.withUnsafeBufferPointer { crc32_z(0, $0.baseAddress, $0.count) })
+        return withUnsafeBytes(of: crc.littleEndian) { Array($0) }
+    }
+
+    private static func damaged(_ name: String) -> EmbDBError {
+        EmbDBError(.corrupted, "the record \"\(name)\" is damaged: restore a backup, or ingest again into a new file")
+    }
+}

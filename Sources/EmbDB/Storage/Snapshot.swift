@@ -1,0 +1,77 @@
+internal import HNSW
+internal import LMDBStore
+internal import Numerics
+
+/// What a read transaction shows, resolved once: the state, the rows that answers may name, vectors and graph read in
+/// place. Valid while the transaction is.
+struct Snapshot {
+    let state: DatabaseState
+    let settings: EmbeddingSettings
+    /// nil for vectors that were made elsewhere.
+    let model: ModelReference?
+    /// Rows that are not deleted.
+    let live: Bitmap
+    let index: HNSWIndex
+    /// Chosen when the graph was built; nil without a graph.
+    let recommendedEf: Int?
+
+    var set: VectorSet { index.set }
+
+    /// - Throws: ``EmbDBError/Code/nothingFound`` if there are no cells, `corrupted`.
+    init(_ transaction: borrowing ReadTransaction, path: String) throws {
+        state = try MetaRecords.state(transaction)
+        guard let settings = state.embedding, state.rows > 0 else {
+            let pending = try MetaRecords.pending(transaction)
+            throw EmbDBError(
+                .nothingFound,
+                "the database has no cells yet (\(path)): "
+                    + (pending == nil ? "ingest some" : "run the unfinished ingest of \(pending?.sources.joined(separator: ", ") ?? "") again"))
+        }
+        self.settings = settings
+        model = state.model
+        live = try MetaRecords.live(transaction, rows: state.rows)
+        let set = try StoredVectors.set(transaction, settings: settings, rows: state.rows)
+        let description = try MetaRecords.index(transaction)
+        let graph = Self.graph(description, rows: state.rows, transaction)
+        index = HNSWIndex(set: set, level0: graph, medoids: graph.count > 0 ? description?.entries ?? [] : [])
+        recommendedEf = graph.count > 0 ? description?.recommendedEf : nil
+    }
+
+    /// The graph's rows, or none if they do not fit: the vectors are the truth, and are then scanned.
+    private static func graph(
+        _ description: IndexDescription?, rows: Int, _ transaction: borrowing ReadTransaction
+    ) -> BlockRows {
+        if let description, description.rows <= rows,
+            let graph = try? Layout.graph.blockRows(count: description.rows, in: transaction)
+        {
+            return graph
+        }
+        return BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0)
+    }
+
+    /// The beam's length where the caller names none.
+    var defaultEf: Int { recommendedEf ?? 64 }
+
+    /// The model that made the embeddings.
+    ///
+    /// - Throws: ``EmbDBError/Code/model`` if it is not in the database.
+    func requireModel(path: String) throws(EmbDBError) -> ModelReference {
+        if let model { return model }
+        throw EmbDBError(
+            .model, "the database has vectors but no model (\(path)): cells can only be changed where embdb embedded them")
+    }
+
+    /// The live row of a cell.
+    ///
+    /// - Throws: ``EmbDBError/Code/unknownCell`` with the nearest ids.
+    func row(of cell: String, path: String, in transaction: borrowing ReadTransaction) throws -> Int {
+        if let row = try StoredCells.row(of: cell, state: state, live: live, in: transaction) { return row }
+        var near: [String] = []
+        try Layout.rowOfCell.forEach(from: String(cell.prefix(4)), in: transaction) { id, row in
+            guard near.count < 3, row < UInt64(state.rows), live[Int(row)] else { return }
+            near.append(id)
+        }
+        let advice = near.isEmpty ? "list the ids with: embdb export DB cells.tsv" : "ids near it are \(near.joined(separator: ", "))"
+        throw EmbDBError(.unknownCell, "there is no cell \(cell) (\(path)): \(advice)")
+    }
+}

@@ -1,0 +1,180 @@
+internal import Numerics
+
+/// A graph in the making: level 0 in memory that only its own steps write.
+final class GrowingGraph: @unchecked Sendable {
+    private let rows: VectorRows
+    private let parameters: HNSWParameters
+    private let threads: Int
+    private let selection: NeighborSelection
+    private let level0: UnsafeMutablePointer<UInt32>
+    private var owned: AlignedBuffer<UInt32>?
+    private let level0Rows: BlockRows
+    /// Links in use of each row.
+    private var degrees: [UInt8]
+    private var medoids: [UInt32] = []
+
+    /// Room for all rows, no links yet.
+    init(rows: VectorRows, parameters: HNSWParameters, threads: Int) {
+        self.rows = rows
+        self.parameters = parameters
+        self.threads = threads
+        selection = NeighborSelection(
+            rows: rows, M: max(1, min(parameters.M, GraphLayout.links)), alpha: max(1, parameters.alpha),
+            lift: InnerProductLift(rows: rows))
+        let buffer = AlignedBuffer(repeating: GraphLayout.none, count: rows.count * GraphLayout.words)
+        level0 = buffer.baseAddress
+        owned = consume buffer
+        level0Rows = HNSWGraph.rows(level0, count: rows.count)
+        degrees = [UInt8](repeating: 0, count: rows.count)
+    }
+
+    /// Takes over a stored graph; links that no builder wrote (out of range, to itself, twice) are dropped.
+    func copy(_ old: GraphRows) {
+        for row in 0..<old.nodes {
+            let links = old.links(row)
+            let copied = level0 + row * GraphLayout.words
+            var degree = 0
+            for slot in 0..<GraphLayout.links {
+                let link = links[slot]
+                if link == GraphLayout.none { break }
+                guard Int(link) < old.nodes, Int(link) != row else { continue }
+                guard !UnsafeBufferPointer(start: copied, count: degree).contains(link) else { continue }
+                copied[degree] = link
+                degree += 1
+            }
+            degrees[row] = UInt8(degree)
+        }
+    }
+
+    /// Hangs every row on the last one with the same code, and returns the rows from `first` on that are nodes.
+    func chainIdentical(after first: Int) -> [UInt32] {
+        var groups = IdenticalRows(rows: rows)
+        var fresh: [UInt32] = []
+        for row in 0..<rows.count {
+            if let previous = groups.add(row) {
+                level0[previous * GraphLayout.words + GraphLayout.chain] = UInt32(row)
+            } else if row >= first {
+                fresh.append(UInt32(row))
+            }
+        }
+        return fresh
+    }
+
+    private func withGraph<R>(_ body: (GraphRows) -> R) -> R {
+        level0Rows.withPointers { body(GraphRows(rows: rows, level0: $0, nodes: rows.count)) }
+    }
+
+    /// Inserts the rows of `order`.
+    ///
+    /// - Parameters:
+    ///   - medoids: the entry table. In an empty graph these are also the first of `order`.
+    ///   - alreadyIn: rows in the graph.
+    func insert(_ order: [UInt32], medoids: [UInt32], alreadyIn: Int) {
+        self.medoids = medoids
+        let entries = EntryTable(medoids: medoids, nodes: rows.count, in: rows)
+        var incoming = IncomingLinks(nodes: rows.count)
+        var done = 0
+        while done < order.count {
+            let batch = order[done..<min(order.count, done + max(1, (alreadyIn + done) / 20))]
+            let entryCount = alreadyIn > 0 ? medoids.count : min(done, medoids.count)
+            link(batch, entries, entryCount)
+            for node in batch {
+                let start = Int(node) * GraphLayout.words
+                for slot in 0..<Int(degrees[Int(node)]) { incoming.add(from: node, to: level0[start + slot]) }
+            }
+            merge(incoming.grouped())
+            incoming.removeAll()
+            done = batch.endIndex
+        }
+    }
+
+    /// A parallel loop costs more than a few nodes do.
+    private func threads(for count: Int) -> Int { count < 32 ? 1 : threads }
+
+    /// Every node of the batch searches the graph without the batch and keeps its own list.
+    private func link(_ batch: ArraySlice<UInt32>, _ entries: EntryTable, _ entryCount: Int) {
+        degrees.withUnsafeMutableBufferPointer { degrees in
+            nonisolated(unsafe) let degrees = degrees
+            Parallel.forEach(batch.count, threads: threads(for: batch.count), grain: 8, makeState: { BuildScratch() }) {
+                scratch, index in
+                let row = Int(batch[batch.startIndex + index])
+                selection.lift.set(row, &scratch.search.query, rows)
+                withGraph { graph in
+                    _ = graph.walk(
+                        entries: entries, entryCount: entryCount, ef: parameters.efConstruction,
+                        width: parameters.efConstruction, filter: nil, &scratch.search)
+                }
+                scratch.candidates.removeAll(keepingCapacity: true)
+                for position in 0..<scratch.search.beam.count {
+                    scratch.candidates.append(scratch.search.beam[position] & ~1)
+                }
+                selection.select(&scratch)
+                write(scratch.kept, row, degrees)
+            }
+        }
+    }
+
+    private func write(_ links: [UInt32], _ row: Int, _ degrees: UnsafeMutableBufferPointer<UInt8>) {
+        let start = level0 + row * GraphLayout.words
+        for slot in 0..<GraphLayout.links { start[slot] = slot < links.count ? links[slot] : GraphLayout.none }
+        degrees[row] = UInt8(links.count)
+    }
+
+    /// Every target takes the nodes that linked to it; a list that overflows is selected anew.
+    private func merge(_ groups: [IncomingLinks.Group]) {
+        degrees.withUnsafeMutableBufferPointer { degrees in
+            nonisolated(unsafe) let degrees = degrees
+            Parallel.forEach(
+                groups.count, threads: threads(for: groups.count), grain: 16, makeState: { BuildScratch() }
+            ) { scratch, index in
+                let group = groups[index]
+                let row = Int(group.target)
+                let links = level0 + row * GraphLayout.words
+                let degree = Int(degrees[row])
+                if degree + group.sources.count <= selection.M {
+                    for (slot, source) in group.sources.enumerated() { links[degree + slot] = source }
+                    degrees[row] = UInt8(degree + group.sources.count)
+                    return
+                }
+                scratch.candidates.removeAll(keepingCapacity: true)
+                selection.addCandidates(UnsafeBufferPointer(start: links, count: degree), of: row, &scratch)
+                group.sources.withUnsafeBufferPointer { selection.addCandidates($0, of: row, &scratch) }
+                selection.select(&scratch)
+                write(scratch.kept, row, degrees)
+            }
+        }
+    }
+
+    /// Links every node that no walk reaches from the nearest reachable one that has room. Where there is none the
+    /// node becomes an entry: nothing that was linked is dropped for it.
+    func connect() {
+        var scratch = SearchScratch()
+        var reached = Reachability(nodes: rows.count)
+        withGraph { graph in
+            for medoid in medoids { reached.visit(from: Int(medoid), graph) }
+            let entries = EntryTable(medoids: medoids, nodes: rows.count, in: rows)
+            var next = reached.firstMissing(from: 0)
+            while let row = next {
+                selection.lift.set(row, &scratch.query, rows)
+                _ = graph.walk(
+                    entries: entries, entryCount: entries.rows.count, ef: parameters.efConstruction,
+                    width: parameters.efConstruction, filter: nil, &scratch)
+                let near = (0..<scratch.beam.count).map { SortKey.row(scratch.beam[$0]) }
+                if let place = near.first(where: { degrees[$0] < UInt8(selection.M) && reached[$0] }) {
+                    level0[place * GraphLayout.words + Int(degrees[place])] = UInt32(row)
+                    degrees[place] += 1
+                } else {
+                    medoids.append(UInt32(row))
+                }
+                reached.visit(from: row, graph)
+                next = reached.firstMissing(from: row + 1)
+            }
+        }
+    }
+
+    /// The finished graph; the last call.
+    func finish() -> HNSWGraph {
+        guard let buffer = owned.take() else { preconditionFailure("a graph is finished once") }
+        return HNSWGraph(count: rows.count, medoids: medoids, level0: buffer)
+    }
+}

@@ -1,0 +1,66 @@
+internal import Numerics
+
+/// Builds a graph over all rows of a set, or lets an existing graph grow over the rows that came after it.
+///
+/// Nodes are inserted in batches of 5 % of what is in: all nodes of a batch search the graph as it stood before, then
+/// the links back to them are grouped by target, and every target merges and prunes its own list. There are no locks,
+/// and the graph's bytes depend on the rows and the parameters alone, not on the number of threads or the machine's
+/// instruction set: distances are those of the int8 codes.
+///
+/// - Complexity: O(n log n) distances in practice; 200,000 rows of 256 dimensions take some 10 s of one core.
+package struct HNSWBuilder {
+    let set: VectorSet
+    let parameters: HNSWParameters
+    /// The graph that is to grow, with no rows if there is none.
+    private let old: BlockRows
+    private let oldMedoids: [UInt32]
+
+    /// A graph from nothing.
+    package init(_ set: VectorSet, parameters: HNSWParameters = HNSWParameters()) {
+        self.set = set
+        self.parameters = parameters
+        old = BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0)
+        oldMedoids = []
+    }
+
+    /// A graph of all rows of `index.set` that keeps the nodes of `index` and inserts its tail. The entry table stays:
+    /// where the set has become several times as large, a new graph is the better one.
+    package init(extending index: HNSWIndex, parameters: HNSWParameters = HNSWParameters()) {
+        set = index.set
+        self.parameters = parameters
+        let kept = index.entries.rows
+        // Without an entry nothing is reachable, so there is nothing to keep.
+        old =
+            kept.isEmpty
+            ? BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0) : index.level0
+        oldMedoids = kept
+    }
+
+    /// Builds. Takes 192 bytes a row, and as much again as the rows' codes take to read.
+    package func build(threads: Int = Parallel.availableThreads) -> HNSWGraph {
+        let finished = set.withRows { rows in
+            old.withPointers { oldRows in
+                let growing = GrowingGraph(rows: rows, parameters: parameters, threads: threads)
+                let kept = min(old.count, rows.count)
+                growing.copy(GraphRows(rows: rows, level0: oldRows, nodes: kept))
+                var fresh = growing.chainIdentical(after: kept)
+                var random = SeededRandom(seed: parameters.seed &+ 1)
+                if oldMedoids.isEmpty {
+                    let medoids = Medoids.choose(
+                        max(1, min(parameters.medoids, fresh.count / 20)), of: fresh, in: rows,
+                        seed: parameters.seed, threads: threads)
+                    let chosen = Set(medoids)
+                    fresh.removeAll { chosen.contains($0) }
+                    fresh.shuffle(using: &random)
+                    growing.insert(medoids + fresh, medoids: medoids, alreadyIn: 0)
+                } else {
+                    fresh.shuffle(using: &random)
+                    growing.insert(fresh, medoids: oldMedoids, alreadyIn: kept)
+                }
+                growing.connect()
+                return growing
+            }
+        }
+        return finished.finish()
+    }
+}

@@ -1,0 +1,45 @@
+package import Numerics
+
+/// How level 0 is stored: a row of 48 UInt32 a node, 192 bytes, little-endian.
+///
+/// Words 0..<47 are links, nearest or not, up to the first `none`. Word 47 is the next higher row with the same code,
+/// or `none`: of identical vectors only the lowest row is a node of the graph, the others hang on it in a chain and
+/// have no links.
+package enum GraphLayout {
+    package static let links = 47
+    package static let chain = 47
+    package static let words = 48
+    /// Bytes from a row to the next.
+    package static let stride = words * 4
+    package static let none = UInt32.max
+}
+
+/// A built graph, in the bytes that are to be stored; searched through an ``HNSWIndex``.
+package struct HNSWGraph: ~Copyable {
+    /// Rows in the graph: 0..<count of the vector set.
+    package let count: Int
+    /// Rows where a walk may start.
+    package let medoids: [UInt32]
+    private let level0: AlignedBuffer<UInt32>
+
+    init(count: Int, medoids: [UInt32], level0: consuming AlignedBuffer<UInt32>) {
+        self.count = count
+        self.medoids = medoids
+        self.level0 = level0
+    }
+
+    /// Level 0 as ``GraphLayout`` says, `count` rows one after another. Valid while the graph lives.
+    package var level0Bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: level0.baseAddress, count: count * GraphLayout.stride)
+    }
+
+    /// Level 0 as rows. Valid while the graph lives.
+    package var level0Rows: BlockRows { Self.rows(level0.baseAddress, count: count) }
+
+    static func rows(_ base: UnsafeMutablePointer<UInt32>, count: Int) -> BlockRows {
+        var rowsPerBlock = 1
+        while rowsPerBlock < count { rowsPerBlock *= 2 }
+        return BlockRows(
+            blocks: [UnsafeRawPointer(base)], rowsPerBlock: rowsPerBlock, stride: GraphLayout.stride, count: count)
+    }
+}

@@ -1,0 +1,38 @@
+package import Numerics
+
+/// A frozen graph over a vector set, searched where it lies: level 0 may be mapped from a file. Ids that it holds are
+/// checked before use, so that a damaged graph gives worse answers, never a crash; ``validate()`` tells.
+///
+/// Rows past the graph (its flat tail) are compared exactly, and so the answer is complete for all of the set.
+package struct HNSWIndex: Sendable {
+    package let set: VectorSet
+    let level0: BlockRows
+    let medoids: [UInt32]
+    let entries: EntryTable
+    /// Rows in the graph, 0..<graphCount of the set.
+    package let graphCount: Int
+
+    /// - Parameters:
+    ///   - level0: rows as ``GraphLayout`` says; no more of them than vectors are used.
+    ///   - medoids: as ``HNSWGraph/medoids``.
+    package init(set: VectorSet, level0: BlockRows, medoids: [UInt32]) {
+        precondition(level0.count == 0 || level0.stride >= GraphLayout.stride, "rows of level 0 are too short")
+        self.set = set
+        self.level0 = level0
+        self.medoids = medoids
+        let nodes = min(level0.count, set.count)
+        graphCount = nodes
+        entries = set.withRows { EntryTable(medoids: medoids, nodes: nodes, in: $0) }
+    }
+
+    /// A graph that was just built; it must outlive the index.
+    package init(set: VectorSet, graph: borrowing HNSWGraph) {
+        self.init(set: set, level0: graph.level0Rows, medoids: graph.medoids)
+    }
+
+    func withGraph<R>(_ body: (GraphRows) -> R) -> R {
+        set.withRows { rows in
+            level0.withPointers { body(GraphRows(rows: rows, level0: $0, nodes: graphCount)) }
+        }
+    }
+}

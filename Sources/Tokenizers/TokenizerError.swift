@@ -1,0 +1,56 @@
+/// Why a vocabulary could not be read, a gene not be named, or a stored cell not be decoded.
+public struct TokenizerError: Error, Sendable, CustomStringConvertible {
+    /// The kind of failure. New kinds may come with later versions.
+    public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+        public var description: String { rawValue }
+
+        /// No folder holds a vocabulary.
+        public static let vocabularyNotFound = Code(rawValue: "vocabularyNotFound")
+        /// A folder holds several vocabularies, and nothing says which one is meant.
+        public static let ambiguousVocabulary = Code(rawValue: "ambiguousVocabulary")
+        /// A file could not be read.
+        public static let notReadable = Code(rawValue: "notReadable")
+        /// A vocabulary contradicts itself or its format.
+        public static let malformedVocabulary = Code(rawValue: "malformedVocabulary")
+        /// The vocabulary has no such gene.
+        public static let unknownGene = Code(rawValue: "unknownGene")
+        /// A name means several genes.
+        public static let ambiguousGene = Code(rawValue: "ambiguousGene")
+        /// None of a file's genes is in the vocabulary.
+        public static let noKnownGene = Code(rawValue: "noKnownGene")
+        /// A perturbation or an encoder that makes no sense.
+        public static let invalidRequest = Code(rawValue: "invalidRequest")
+        /// The bytes of a stored cell contradict their format.
+        public static let malformedCell = Code(rawValue: "malformedCell")
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// The file, if it is about one.
+    public let file: String?
+    /// The line of the file, counted from 1, if it is about one.
+    public let line: Int?
+    /// The gene as it was named, if it is about one.
+    public let gene: String?
+    /// What is wrong and what to do, without the file and the line.
+    public let detail: String
+
+    /// A failure of kind `code`.
+    public init(_ code: Code, file: String? = nil, line: Int? = nil, gene: String? = nil, detail: String) {
+        self.code = code
+        self.file = file
+        self.line = line
+        self.gene = gene
+        self.detail = detail
+    }
+
+    public var description: String {
+        switch (file, line) {
+        case (let file?, let line?): "vocabulary \(file), line \(line): \(detail)"
+        case (let file?, nil): "vocabulary \(file): \(detail)"
+        default: detail
+        }
+    }
+}

@@ -1,0 +1,60 @@
+internal import ArgumentParser
+internal import EmbDB
+internal import Foundation
+
+@main
+struct EmbDBCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "embdb",
+        abstract: "An embedded vector database of gene and cell embeddings.",
+        discussion: """
+            Counts go in, nearest cells and ranked knockouts come out, from one file:
+              embdb ingest heart.embdb heart.h5ad --model default
+              embdb nearest heart.embdb --cell AAACCTG-1 -k 5
+              embdb knockouts heart.embdb --from 'disease == "DCM"' --to 'disease == "normal"'
+            """,
+        version: Version.text,
+        subcommands: [Ingest.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            exit(for: error)
+        }
+    }
+
+    /// Help and version go to stdout; an error's last line is `embdb: what is wrong (where): what to do`.
+    private static func exit(for error: any Error) -> Never {
+        if let error = error as? NothingFound {
+            if let message = error.message { Console.note("embdb: \(message)") }
+            Foundation.exit(2)
+        }
+        if let error = error as? EmbDBError {
+            Console.note((error.details.map { $0 + "\n" } ?? "") + "embdb: \(error.message)")
+            switch error.code {
+            case .nothingFound: Foundation.exit(2)
+            case .usage: Foundation.exit(64)
+            case .cancelled: Foundation.exit(130)
+            default: Foundation.exit(1)
+            }
+        }
+        let code = exitCode(for: error).rawValue
+        if code == 0 {
+            Console.answer(fullMessage(for: error))
+            Foundation.exit(0)
+        }
+        if error is ExitCode { Foundation.exit(code) }
+        let usage = fullMessage(for: error).split(separator: "\n").filter { !$0.hasPrefix("Error:") }
+        for line in usage { Console.note(String(line)) }
+        let message = message(for: error)
+        Console.note("embdb: \(message.isEmpty ? "wrong usage: see embdb --help" : message)")
+        Foundation.exit(code)
+    }
+}
+
+/// The verb ran, but there is nothing to show: exit code 2.
+struct NothingFound: Error {
+    var message: String?
+}

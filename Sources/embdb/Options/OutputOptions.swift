@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import EmbDB
+internal import Foundation
+
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, json, tsv
+}
+
+/// What every verb takes.
+struct OutputOptions: ParsableArguments {
+    @Option(help: "How the answer is printed: table, json or tsv.")
+    var format = OutputFormat.table
+
+    @Flag(help: "No progress, no warnings, no summary.")
+    var quiet = false
+
+    @Option(help: "Threads (default: all cores).")
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads \(threads): give a whole number from 1") }
+    }
+
+    var threadCount: Int { threads ?? Database.availableThreads }
+
+    /// Runs `body` with a control that draws progress, prints warnings and stops at Ctrl-C.
+    func withControl<R>(_ body: (Control) throws -> R) throws -> R {
+        let bar = ProgressBar(quiet: quiet)
+        let quiet = quiet
+        Interrupt.install()
+        let control = Control(
+            progress: { bar.update($0) },
+            warning: { text in
+                bar.clear()
+                if !quiet { Console.note("warning: \(text)") }
+            },
+            isCancelled: { Interrupt.wasRequested })
+        defer { bar.clear() }
+        return try body(control)
+    }
+
+    /// A sentence for people, on stderr.
+    func summary(_ text: String) {
+        if !quiet { Console.note(text) }
+    }
+
+    /// The answer, on stdout.
+    func print(json: @autoclosure () -> JSON, table: @autoclosure () -> TextTable) {
+        switch format {
+        case .json: Console.answer(json().text)
+        case .tsv: Console.answer(table().tsv)
+        case .table: Console.answer(table().text())
+        }
+    }
+}

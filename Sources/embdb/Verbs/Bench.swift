@@ -1,0 +1,148 @@
+internal import ArgumentParser
+internal import EmbDB
+internal import Foundation
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measures search and embedding on this machine.", subcommands: [BenchSearch.self, BenchEmbed.self, BenchFirstAnswer.self])
+}
+
+struct BenchSearch: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "search", abstract: "Recall and speed over ef, on your own vectors.",
+        discussion: "Example: embdb bench search --vectors base.npy --queries q.npy -k 10 --ef 16,32,64")
+
+    @Option(help: "The vectors to search, .npy [vectors, dimension].") var vectors: String
+    @Option(help: "The queries, .npy [queries, dimension].") var queries: String
+    @Option(name: .customShort("k"), help: "Neighbors a query.") var k = 10
+    @Option(help: "Candidate list lengths, separated by commas.") var ef = "16,32,64"
+    @Option(help: "cosine, l2 or ip.") var metric = "cosine"
+    @Option(help: "Write the ids at the last ef to this .npy (int64 [queries, k]).") var out: String?
+    @Option(help: "Seed of the index.") var seed: UInt64?
+    @OptionGroup var output: OutputOptions
+
+    /// Asks a fresh process of this program for its first answer.
+    private func firstAnswer(database: String, queries: String) throws -> Double {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
+        process.arguments = ["bench", "first-answer", database, queries, "-k", String(k)]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let answer = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard let seconds = Double(answer.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw ValidationError("the process that measures the first answer failed")
+        }
+        return seconds
+    }
+
+    private var ladder: [Int] { list(ef).compactMap(Int.init) }
+
+    func validate() throws {
+        guard k >= 1 else { throw ValidationError("-k \(k): give a whole number from 1") }
+        guard !ladder.isEmpty, ladder.count == list(ef).count, ladder.allSatisfy({ $0 >= 1 }) else {
+            throw ValidationError("--ef \(ef): give whole numbers from 1, separated by commas")
+        }
+    }
+
+    func run() throws {
+        var options = SearchBenchmark.Options()
+        options.k = k
+        options.ef = ladder
+        options.metric = metric
+        options.seed = seed
+        options.threads = output.threadCount
+        let result = try output.withControl { control in
+            try SearchBenchmark.run(vectors: vectors, queries: queries, options: options, out: out, control: control,
+                firstAnswer: firstAnswer)
+        }
+        var table = TextTable([">ef", ">recall", ">queries/s", ">p50 ms", ">p99 ms"])
+        for row in result.results {
+            table.add([
+                String(row.ef), decimal(row.recall, 4), decimal(row.queriesPerSecond, 0), decimal(row.p50, 3),
+                decimal(row.p99, 3),
+            ])
+        }
+        output.summary(
+            "\(result.vectors) vectors of \(result.dimension): built in \(decimal(result.buildSeconds, 1)) s, file "
+                + "\(byteCount(result.indexBytes)), open and first answer in \(decimal(result.openSeconds * 1000, 1)) ms")
+        output.print(
+            json: .object([
+                ("vectors", .integer(result.vectors)), ("dimension", .integer(result.dimension)), ("k", .integer(k)),
+                ("build_seconds", .number(result.buildSeconds)), ("index_bytes", .integer(result.indexBytes)),
+                ("open_seconds", .number(result.openSeconds)),
+                (
+                    "results",
+                    .array(
+                        result.results.map {
+                            .object([
+                                ("ef", .integer($0.ef)), ("recall", .number($0.recall)),
+                                ("queries_per_second", .number($0.queriesPerSecond)), ("p50_ms", .number($0.p50)),
+                                ("p99_ms", .number($0.p99)),
+                            ])
+                        })
+                ),
+            ]),
+            table: table)
+    }
+}
+
+struct BenchEmbed: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "embed", abstract: "Cells a second through a model.",
+        discussion: "Example: embdb bench embed --model default --length 512")
+
+    enum Layers: String, ExpressibleByArgument, CaseIterable {
+        case all, needed
+    }
+
+    @Option(help: "A model folder, or 'default'.") var model = "default"
+    @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.") var dictionaries: String?
+    @Option(help: "Tokens a cell (default: the model's maximum).") var length: Int?
+    @Option(help: "f32.") var precision = Precision.f32
+    @Option(help: "all layers, or those needed for second-to-last.") var layers = Layers.needed
+    @Option(help: "Seed of the tokens.") var seed: UInt64 = 0
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if let length, length < 1 { throw ValidationError("--length \(length): give a whole number from 1") }
+    }
+
+    func run() throws {
+        let result = try output.withControl { control in
+            try EmbedBenchmark.run(
+                model: model, dictionaries: dictionaries, length: length, allLayers: layers == .all,
+                threads: output.threadCount, seed: seed, control: control)
+        }
+        var table = TextTable(["what", ">value"])
+        table.add(["cells/s", decimal(result.cellsPerSecond, 2)])
+        table.add(["GFLOP/s", decimal(result.gigaflops, 1)])
+        table.add(["threads", String(output.threadCount)])
+        table.add(["length", String(result.length)])
+        table.add(["BLAS kernel", result.blasKernel])
+        table.add(["SIMD level", result.simdLevel])
+        output.print(
+            json: .object([
+                ("model", .string(result.model)), ("precision", .string(precision.rawValue)),
+                ("threads", .integer(output.threadCount)), ("length", .integer(result.length)),
+                ("cells_per_second", .number(result.cellsPerSecond)), ("gflops", .number(result.gigaflops)),
+                ("blas_kernel", .string(result.blasKernel)), ("simd_level", .string(result.simdLevel)),
+            ]),
+            table: table)
+    }
+}
+
+/// Run by `bench search` in a process of its own.
+struct BenchFirstAnswer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "first-answer", abstract: "Seconds to open a database and answer one query.", shouldDisplay: false)
+
+    @Argument var database: String
+    @Argument var queries: String
+    @Option(name: .customShort("k")) var k = 10
+
+    func run() throws {
+        Console.answer(String(try SearchBenchmark.firstAnswer(database: database, queries: queries, k: k)))
+    }
+}

@@ -1,0 +1,113 @@
+internal import ArgumentParser
+internal import EmbDB
+
+struct Ingest: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Counts → tokens → transformer → embeddings, obs and index.",
+        discussion: "Example: embdb ingest heart.embdb heart.h5ad --model default")
+
+    @Argument(help: "The database file; made if it is not there.") var database: String
+    @Argument(help: "Files of counts (.h5ad).") var files: [String]
+    @Option(help: "A model folder, or 'default'. The first ingest stores the model in the database.") var model: String?
+    @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.") var dictionaries: String?
+    @Option(help: "X, layers/NAME or raw/X (default: the first of X, layers/counts, raw/X with whole numbers).")
+    var layer: String?
+    @Option(help: "counts (whole numbers ≥ 0) or normalized (any number ≥ 0).")
+    var values = IngestOptions.Values.counts
+    @Option(help: "var column with Ensembl ids or symbols (default: found).") var geneColumn: String?
+    @Option(help: "obs column with cell ids (default: the index).") var cellColumn: String?
+    @Option(help: "Put before every cell id.") var idPrefix = ""
+    @Option(name: .customLong("where"), help: "Only cells that this expression over obs selects.") var filter: String?
+    @Option(help: "Only so many cells, drawn by --seed.") var sample: Int?
+    @Option(help: "Seed of --sample.") var seed: UInt64 = 0
+    @Option(help: "Hidden layer: last or second-to-last (default: second-to-last).") var embed: EmbeddingLayer?
+    @Option(help: "cls or mean (default: mean for V1, cls for V2).") var pool: EmbeddingPooling?
+    @Option(help: "f32.") var precision = Precision.f32
+    @Option(help: "Cells whose ids are there already: error, skip or replace.")
+    var onConflict = IngestOptions.Conflict.error
+    @Flag(help: "Drop an unfinished ingest of something else and start this one.") var restart = false
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if let sample, sample < 1 { throw ValidationError("--sample \(sample): give a whole number from 1") }
+    }
+
+    func run() throws {
+        var options = IngestOptions()
+        options.model = model
+        options.dictionaries = dictionaries
+        options.layer = layer
+        options.values = values
+        options.geneColumn = geneColumn
+        options.cellColumn = cellColumn
+        options.idPrefix = idPrefix
+        options.filter = filter
+        options.sample = sample
+        options.seed = seed
+        options.embed = embed
+        options.pool = pool
+        options.onConflict = onConflict
+        options.restart = restart
+        options.threads = output.threadCount
+        let report = try output.withControl { control in
+            try Database.open(database, access: .create).ingest(files, options: options, control: control)
+        }
+        if report.wasComplete {
+            output.summary("this ingest is complete already: nothing was added")
+        } else {
+            output.summary(summary(of: report))
+        }
+        output.print(json: json(report), table: table(report))
+    }
+
+    private func summary(of report: IngestReport) -> String {
+        let model = report.database.model.map { $0.isUntrained ? "\($0.name), untrained" : $0.name } ?? "none"
+        return "\(report.wasResumed ? "taken up again; " : "")\(report.cellsAdded) cells added in "
+            + "\(ProgressBar.duration(report.seconds)) (model \(model)); \(report.genesMatched) of "
+            + "\(report.genesTotal) genes known, counts from \(report.layer), genes from var \(report.geneColumn)"
+    }
+
+    private func json(_ report: IngestReport) -> JSON {
+        .object([
+            ("cells_added", .integer(report.cellsAdded)),
+            (
+                "cells_skipped",
+                .object(report.cellsSkipped.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
+            ),
+            ("genes_matched", .integer(report.genesMatched)),
+            ("genes_total", .integer(report.genesTotal)),
+            ("truncated_cells", .integer(report.truncatedCells)),
+            ("layer", .string(report.layer)),
+            ("gene_column", .string(report.geneColumn)),
+            ("seconds", .number(report.seconds)),
+            ("cells_per_second", .number(Double(report.cellsAdded) / max(report.seconds, 1e-9))),
+            ("database", report.database.json),
+        ])
+    }
+
+    private func table(_ report: IngestReport) -> TextTable {
+        var table = TextTable(["what", "value"])
+        table.add(["cells added", String(report.cellsAdded)])
+        for (reason, count) in report.cellsSkipped.sorted(by: { $0.key < $1.key }) {
+            table.add(["cells skipped: \(reason.replacing("_", with: " "))", String(count)])
+        }
+        table.add(["genes matched", "\(report.genesMatched) of \(report.genesTotal)"])
+        table.add(["truncated cells", String(report.truncatedCells)])
+        table.add(["layer", report.layer])
+        table.add(["gene column", report.geneColumn])
+        table.add(["seconds", decimal(report.seconds, 1)])
+        table.add(["cells in the database", String(report.database.cells)])
+        table.add(["dimension", report.database.dimension.map(String.init) ?? ""])
+        table.add(["model", report.database.model?.text ?? "none"])
+        return table
+    }
+}
+
+enum Precision: String, ExpressibleByArgument, CaseIterable {
+    case f32
+}
+
+extension IngestOptions.Conflict: ExpressibleByArgument {}
+extension IngestOptions.Values: ExpressibleByArgument {}
+extension EmbeddingLayer: ExpressibleByArgument {}
+extension EmbeddingPooling: ExpressibleByArgument {}

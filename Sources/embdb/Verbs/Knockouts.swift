@@ -1,0 +1,153 @@
+internal import ArgumentParser
+internal import EmbDB
+internal import Foundation
+
+struct Knockouts: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ranks candidate therapeutic knockouts.",
+        discussion: """
+            Example: embdb knockouts heart.embdb --from 'disease == "DCM"' --to 'disease == "normal"' --genes GATA4,TBX5
+            """)
+
+    enum Screen: String, ExpressibleByArgument, CaseIterable {
+        case auto, off
+    }
+
+    @Argument(help: "The database file.") var database: String
+    @Option(help: "The cells to be moved: an expression over obs.") var from: String
+    @Option(help: "The cells to move them to: an expression over obs.") var to: String
+    @Option(name: .customLong("alternative"), help: "Another state to report shifts for; may be given several times.")
+    var alternatives: [String] = []
+    @Option(help: "all, genes separated by commas, or @FILE with one gene a line.") var genes = "all"
+    @Option(help: "delete or overexpress.") var mode = KnockoutOptions.Mode.delete
+    @Option(help: "At most so many --from cells, drawn by --seed (default: all).") var maxCells: Int?
+    @Option(help: "Genes in fewer --from cells are not ranked.") var minCells = 1
+    @Option(name: .customShort("k"), help: "Neighbors of neighbor_shift.") var k = 10
+    @Option(help: "auto or off; both are exact for every gene so far.") var screen = Screen.auto
+    @Option(help: "Print only the best so many (default: all).") var top: Int?
+    @Option(help: "Write the answer to this file instead of stdout.") var out: String?
+    @Option(help: "Seed of --max-cells.") var seed: UInt64 = 0
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        for (name, value) in [("--max-cells", maxCells), ("--min-cells", minCells), ("-k", k), ("--top", top)] {
+            if let value, value < 1 { throw ValidationError("\(name) \(value): give a whole number from 1") }
+        }
+    }
+
+    func run() throws {
+        var options = KnockoutOptions(from: from, to: to)
+        options.alternatives = alternatives
+        options.genes = try chosenGenes()
+        options.mode = mode
+        options.maximumCells = maxCells
+        options.minimumCells = minCells
+        options.k = k
+        options.seed = seed
+        options.threads = output.threadCount
+        let ranking = try output.withControl { control in
+            try Database.open(database).knockouts(options: options, control: control)
+        }
+        output.summary(
+            "\(ranking.ranking.count) genes ranked over \(ranking.fromCells) cells towards \(ranking.toCells) cells: "
+                + "\(ranking.forwards) passes in \(ProgressBar.duration(ranking.seconds))")
+        let shown = Array(ranking.ranking.prefix(top ?? .max))
+        if let out {
+            try write(ranking, shown, to: out)
+        } else {
+            output.print(json: json(ranking, shown), table: table(shown))
+        }
+        if shown.isEmpty {
+            throw NothingFound(message: "no gene is in \(minCells) of the --from cells: lower --min-cells or name other genes")
+        }
+    }
+
+    private func chosenGenes() throws -> [String]? {
+        if genes == "all" { return nil }
+        if genes.hasPrefix("@") {
+            let path = String(genes.dropFirst())
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw ValidationError("--genes \(genes): the file cannot be read")
+            }
+            let lines = text.split(whereSeparator: \.isNewline).flatMap { list(String($0)) }.filter { !$0.hasPrefix("#") }
+            guard !lines.isEmpty else { throw ValidationError("--genes \(genes): the file names no gene") }
+            return lines
+        }
+        let names = list(genes)
+        guard !names.isEmpty else { throw ValidationError("--genes: give all, G,G or @FILE") }
+        return names
+    }
+
+    private func write(_ ranking: KnockoutRanking, _ shown: [KnockoutRanking.Gene], to path: String) throws {
+        let text: String
+        switch output.format {
+        case .json: text = json(ranking, shown).text
+        case .tsv: text = table(shown).tsv
+        case .table: text = path.hasSuffix(".json") ? json(ranking, shown).text : table(shown).tsv
+        }
+        do {
+            try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw ValidationError("--out \(path): cannot be written: \(error.localizedDescription)")
+        }
+    }
+
+    private func json(_ ranking: KnockoutRanking, _ shown: [KnockoutRanking.Gene]) -> JSON {
+        .object([
+            ("from", .object([("cells", .integer(ranking.fromCells))])),
+            ("to", .object([("cells", .integer(ranking.toCells))])),
+            ("mode", .string(ranking.mode.rawValue)),
+            ("seconds", .number(ranking.seconds)),
+            (
+                "forwards",
+                .object([("spent", .integer(ranking.forwards)), ("exact_run", .integer(ranking.forwards))])
+            ),
+            (
+                "reliability",
+                .object(
+                    ["half_split_overlap", "chance", "icc", "predicted_overlap", "pilot_spearman", "supported"]
+                        .map { ($0, .null) })
+            ),
+            ("ranking", .array(shown.map(row))),
+        ])
+    }
+
+    private func row(_ gene: KnockoutRanking.Gene) -> JSON {
+        .object([
+            ("rank", .integer(gene.rank)), ("gene", .string(gene.gene)), ("gene_id", .string(gene.geneID)),
+            ("score", .number(gene.score)),
+            ("interval", gene.interval.map { .array([.number($0.low), .number($0.high)]) } ?? .null),
+            ("shift", .number(gene.shift)),
+            (
+                "shift_to_alternatives",
+                .object(gene.shiftToAlternatives.map { ($0.state, .number($0.shift)) })
+            ),
+            ("population_effect", .number(gene.populationEffect)), ("neighbor_shift", .number(gene.neighborShift)),
+            ("p_value", .number(gene.pValue)), ("fdr", .number(gene.falseDiscoveryRate)),
+            ("cells", .integer(gene.cells)), ("same_sign", .number(gene.sameSign)), ("exact", .bool(gene.exact)),
+            ("position", .number(gene.position)), ("expression_difference", .number(gene.expressionDifference)),
+        ])
+    }
+
+    private func table(_ shown: [KnockoutRanking.Gene]) -> TextTable {
+        var table = TextTable(
+            [
+                ">rank", "gene", "gene_id", ">shift", ">low", ">high", ">neighbor_shift", ">p_value", ">fdr", ">cells",
+                ">same_sign",
+            ] + alternatives.map { ">shift to \($0)" })
+        for gene in shown {
+            table.add(
+                [
+                    String(gene.rank), gene.gene, gene.geneID, scientific(gene.shift),
+                    gene.interval.map { scientific($0.low) } ?? "", gene.interval.map { scientific($0.high) } ?? "",
+                    decimal(gene.neighborShift, 4), scientific(gene.pValue), scientific(gene.falseDiscoveryRate),
+                    String(gene.cells), decimal(gene.sameSign, 2),
+                ] + gene.shiftToAlternatives.map { scientific($0.shift) })
+        }
+        return table
+    }
+
+    private func scientific(_ value: Double) -> String { String(format: "%.3g", value) }
+}
+
+extension KnockoutOptions.Mode: ExpressibleByArgument {}

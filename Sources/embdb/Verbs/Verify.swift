@@ -1,0 +1,30 @@
+internal import ArgumentParser
+internal import EmbDB
+
+struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Whether a database is whole: 0 whole, 1 damaged, 2 no cells.",
+        discussion: "Example: embdb verify heart.embdb")
+
+    @Argument(help: "The database file.") var database: String
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let report = try output.withControl { try Database.open(database).verify(control: $0) }
+        var table = TextTable(["checked", ">count"])
+        for (what, count) in report.checked { table.add([what, String(count)]) }
+        output.print(
+            json: .object([
+                ("whole", .bool(report.fault == nil)),
+                ("checked", .object(report.checked.map { ($0.what.replacing(" ", with: "_"), .integer($0.count)) })),
+                ("fault", JSON(report.fault)),
+            ]),
+            table: table)
+        if let fault = report.fault {
+            Console.note("embdb: damaged: \(fault) (\(database)): restore a backup, or ingest again into a new file")
+            throw ExitCode(1)
+        }
+        if report.cells == 0 { throw NothingFound(message: "whole, but no cells are in it (\(database)): ingest some") }
+        output.summary("whole")
+    }
+}

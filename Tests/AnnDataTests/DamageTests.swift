@@ -1,0 +1,152 @@
+import AnnData
+import Foundation
+import Numerics
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct DamageTests {
+    /// Reads all that the module reads.
+    static func readAll(_ path: String) throws(AnnDataError) {
+        let file = try AnnDataFile(path: path)
+        for frame in [file.obs, file.`var`] {
+            _ = try frame.names(0..<frame.count)
+            for name in frame.columnNames {
+                let column = try frame.column(named: name)
+                if column.kind != .unsupported { _ = try column.read(rows: 0..<column.count) }
+            }
+        }
+        var batch = CountBatch()
+        for layer in file.layerNames {
+            _ = try file.holdsWholeNumbers(layer: layer)
+            var reader = try file.countReader(layer: layer, rule: .normalized)
+            try reader.read(rows: 0..<file.cellCount, into: &batch)
+        }
+        var values: [Float] = []
+        for key in file.obsmKeys {
+            let matrix = try file.embedding(key)
+            try matrix.read(rows: 0..<matrix.rowCount, into: &values)
+        }
+    }
+
+    private static func seconds(_ body: () -> Void) -> Double {
+        let start = ContinuousClock.now
+        body()
+        return (ContinuousClock.now - start) / .seconds(1)
+    }
+
+    @Test("what is no HDF5 file is told apart")
+    func notHDF5() throws {
+        let folder = try TemporaryFolder()
+        func code(_ path: String) -> AnnDataError.Code? {
+            thrown { () throws(AnnDataError) in _ = try AnnDataFile(path: path) }?.code
+        }
+        #expect(code(folder.file("nothing.h5ad")) == .notFound)
+        #expect(code(folder.path) == .isDirectory)
+        #expect(code("/dev/zero") == .notFound)
+        try Data().write(to: URL(fileURLWithPath: folder.file("empty.h5ad")))
+        #expect(code(folder.file("empty.h5ad")) == .empty)
+        try Data("gene\tcell\n".utf8).write(to: URL(fileURLWithPath: folder.file("text.h5ad")))
+        #expect(code(folder.file("text.h5ad")) == .notHDF5)
+        #expect(code(Fixture.path("not_anndata")) == .notAnnData)
+        #expect(code(Fixture.path("loom")) == .notAnnData)
+        if geteuid() != 0 {
+            let path = folder.file("secret.h5ad")
+            try Data([1]).write(to: URL(fileURLWithPath: path))
+            try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: path)
+            #expect(code(path) == .permissionDenied)
+        }
+    }
+
+    @Test("a file with something before it (a user block) is read; its time and size are known")
+    func userBlock() throws {
+        let folder = try TemporaryFolder()
+        let original = try Data(contentsOf: URL(fileURLWithPath: Fixture.path("csr_float32_plain")))
+        let path = folder.file("block.h5ad")
+        try (Data(count: 1024) + original).write(to: URL(fileURLWithPath: path))
+        let file = try AnnDataFile(path: path)
+        #expect(file.cellCount == Fixture.cells)
+        #expect(file.fingerprint.size == Int64(original.count + 1024))
+        #expect(file.fingerprint == (try AnnDataFile(path: path)).fingerprint)
+        #expect(file.fingerprint.modified > 1_600_000_000_000_000_000)
+    }
+
+    @Test("a file cut anywhere is an error, soon", arguments: ["frames", "csr_float32_gzip"])
+    func truncated(name: String) throws {
+        let folder = try TemporaryFolder()
+        let original = try Data(contentsOf: URL(fileURLWithPath: Fixture.path(name)))
+        let path = folder.file("cut.h5ad")
+        var codes: [AnnDataError.Code: Int] = [:]
+        for cut in 0..<40 {
+            try original.prefix(original.count * cut / 40).write(to: URL(fileURLWithPath: path))
+            var error: AnnDataError?
+            let time = Self.seconds { error = thrown { () throws(AnnDataError) in try Self.readAll(path) } }
+            codes[try #require(error).code, default: 0] += 1
+            #expect(time < 10)
+        }
+        #expect(codes == [.empty: 1, .truncated: 39])
+    }
+
+    @Test(
+        "flipped bytes are read or refused, never a crash or a hang",
+        arguments: ["frames", "csr_float32_gzip", "dense_chunks", "csc_float32_plain"])
+    func flipped(name: String) throws {
+        let folder = try TemporaryFolder()
+        let original = try Data(contentsOf: URL(fileURLWithPath: Fixture.path(name)))
+        let path = folder.file("flipped.h5ad")
+        var random = SeededRandom(seed: 20)
+        // Damage where something is: most of a small file is unused space.
+        let used = original.indices.filter { original[$0] != 0 }
+        var refused = 0
+        for _ in 0..<75 {
+            var bytes = original
+            for _ in 0..<1 + Int(random.next() % 8) {
+                bytes[used[Int(random.next() % UInt64(used.count))]] = UInt8(truncatingIfNeeded: random.next())
+            }
+            try bytes.write(to: URL(fileURLWithPath: path))
+            var error: AnnDataError?
+            let time = Self.seconds { error = thrown { () throws(AnnDataError) in try Self.readAll(path) } }
+            if let error {
+                refused += 1
+                #expect(!error.description.contains("\n"))
+            }
+            // The guard allows half a second of CPU time; on a busy machine that is more by the clock.
+            #expect(time < 10, "\(error?.description ?? "")")
+        }
+        #expect(refused > 5)
+    }
+
+    @Test("the reader process inherits no descriptor and is gone with the file")
+    func processes() throws {
+        func children() throws -> [Int32] {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
+                (try? String(contentsOfFile: "/proc/\($0)/stat", encoding: .utf8))?
+                    .split(separator: ")").last?.split(separator: " ").dropFirst().first == "\(getpid())"
+            }
+        }
+        let secret = open("/dev/zero", O_RDONLY)
+        defer { close(secret) }
+        let before = Set(try children())
+        var own: [Int32] = []
+        do {
+            let file = try AnnDataFile(path: Fixture.path("frames"))
+            // Tests run side by side: ours is the one that has this file open.
+            own = try children().filter { child in
+                guard !before.contains(child) else { return false }
+                let links = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(child)/fd")) ?? []
+                let targets = links.compactMap {
+                    try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child)/fd/\($0)")
+                }
+                guard targets.contains(where: { $0.hasSuffix("Fixtures/frames.h5ad") }) else { return false }
+                #expect(!targets.contains("/dev/zero"))
+                #expect(targets.count <= 6)
+                return true
+            }
+            #expect(!own.isEmpty)
+            #expect(file.cellCount == Fixture.cells)
+        }
+        let left = try children().filter { child in
+            own.contains(child)
+        }
+        #expect(left.count < own.count)
+    }
+}

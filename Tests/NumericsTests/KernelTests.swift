@@ -1,0 +1,301 @@
+import CKernels
+import Foundation
+import Numerics
+import Testing
+
+/// Every level that this machine has against the same formula in Double, at every length from 0 to 129 (each vector
+/// width, its tails and one more) and from starts that are aligned to nothing.
+@Suite("SIMD kernels", .serialized)
+struct KernelTests {
+    static let levels = [EK_SCALAR, EK_AVX2, EK_AVX512, EK_NEON].filter { ek_level_available($0) != 0 }
+    /// All tails, then widths of real embeddings.
+    static let lengths = Array(0...129) + [255, 256, 257, 512, 1000, 1152]
+
+    /// Runs `body` on every level and returns to the level that was in use.
+    func onEveryLevel(_ body: (String) throws -> Void) rethrows {
+        let before = ek_current_level()
+        defer { _ = ek_use_level(before) }
+        for level in Self.levels {
+            #expect(ek_use_level(level) == 1)
+            try body(String(cString: ek_level_name(level)))
+        }
+    }
+
+    func normals(_ count: Int, seed: UInt64, scale: Double = 1) -> [Float] {
+        var random = SeededRandom(seed: seed)
+        return (0..<count).map { _ in Float(random.normal() * scale) }
+    }
+
+    /// Calls `kernel` with the addresses of `count` rows of `columns` elements, the first `offset` elements in.
+    func withRows<T>(
+        _ values: [T], offset: Int, count: Int, columns: Int, _ kernel: (UnsafePointer<UnsafePointer<T>?>) -> Void
+    ) {
+        values.withUnsafeBufferPointer { buffer in
+            let start = buffer.baseAddress!
+            let rows = (0..<count).map { UnsafePointer<T>?(start + offset + $0 * columns) }
+            rows.withUnsafeBufferPointer { kernel($0.baseAddress!) }
+        }
+    }
+
+    @Test("scalar is always there, an unknown level is refused, and a level is used once it is asked for")
+    func levelsAreChosen() {
+        #expect(Self.levels.contains(EK_SCALAR))
+        #expect(ek_use_level(ek_level(99)) == 0)
+        onEveryLevel { name in #expect(String(cString: ek_level_name(ek_current_level())) == name) }
+    }
+
+    @Test("dot and squared L2 agree with Double sums at every length, start and number of rows")
+    func distances() {
+        for length in Self.lengths {
+            let count = 1 + length % 11
+            let offset = length % 7
+            let query = normals(length + 3, seed: UInt64(length))
+            let rows = normals(offset + count * length + 1, seed: UInt64(length) + 1000)
+            onEveryLevel { name in
+                var dots = [Float](repeating: .nan, count: count)
+                var squares = dots
+                query.withUnsafeBufferPointer { query in
+                    withRows(rows, offset: offset, count: count, columns: length) { pointers in
+                        ek_dot_f32(query.baseAddress! + 3, pointers, count, length, &dots)
+                        ek_squared_l2_f32(query.baseAddress! + 3, pointers, count, length, &squares)
+                    }
+                }
+                for row in 0..<count {
+                    var dot = 0.0
+                    var square = 0.0
+                    var size = 1e-30
+                    for d in 0..<length {
+                        let (q, x) = (Double(query[3 + d]), Double(rows[offset + row * length + d]))
+                        dot += q * x
+                        size += (q * x).magnitude
+                        square += (q - x) * (q - x)
+                    }
+                    #expect((Double(dots[row]) - dot).magnitude <= 2e-6 * size, "\(name) \(length) row \(row)")
+                    #expect((Double(squares[row]) - square).magnitude <= 2e-6 * square, "\(name) \(length) row \(row)")
+                }
+            }
+        }
+    }
+
+    @Test("a row's result is the same bits however many rows are in the call")
+    func independentOfTheBatch() {
+        let (length, count) = (77, 23)
+        let query = normals(length, seed: 1)
+        let rows = normals(count * length, seed: 2)
+        onEveryLevel { name in
+            var together = [Float](repeating: 0, count: count)
+            withRows(rows, offset: 0, count: count, columns: length) {
+                ek_dot_f32(query, $0, count, length, &together)
+            }
+            for part in 1...count {
+                var out = [Float](repeating: 0, count: part)
+                withRows(rows, offset: 0, count: part, columns: length) { ek_dot_f32(query, $0, part, length, &out) }
+                #expect(out == Array(together[..<part]), "\(name) \(part)")
+                withRows(rows, offset: (count - part) * length, count: part, columns: length) {
+                    ek_dot_f32(query, $0, part, length, &out)
+                }
+                #expect(out == Array(together[(count - part)...]), "\(name) last \(part)")
+            }
+        }
+    }
+
+    @Test("NaN, infinities and denormals come through dot and squared L2")
+    func specialValues() {
+        for length in [1, 5, 16, 31, 40] {
+            for place in [0, length / 2, length - 1] {
+                let query = [Float](repeating: 1, count: length)
+                onEveryLevel { name in
+                    func distances(_ value: Float) -> (Float, Float) {
+                        var row = [Float](repeating: 0, count: length)
+                        row[place] = value
+                        var dot: Float = 0
+                        var square: Float = 0
+                        withRows(row, offset: 0, count: 1, columns: length) {
+                            ek_dot_f32(query, $0, 1, length, &dot)
+                            ek_squared_l2_f32(query, $0, 1, length, &square)
+                        }
+                        return (dot, square)
+                    }
+                    #expect(distances(.nan).0.isNaN && distances(.nan).1.isNaN, "\(name)")
+                    #expect(distances(.infinity) == (.infinity, .infinity), "\(name)")
+                    #expect(distances(-.infinity).0 == -.infinity, "\(name)")
+                    let tiny = Float.leastNonzeroMagnitude * 5
+                    #expect(distances(tiny) == (tiny, Float(length)), "\(name)")
+                }
+            }
+        }
+    }
+
+    @Test("the int8 dot product is exact at every length, also where every value is extreme")
+    func integerDot() {
+        var random = SeededRandom(seed: 3)
+        for length in Self.lengths + [4096, 65536] {
+            let count = length > 2000 ? 5 : 1 + length % 11
+            let extreme = length % 3 == 0
+            let query = (0..<length).map { _ in extreme ? Int8.min : Int8.random(in: .min ... .max, using: &random) }
+            let rows = (0..<count * length + 1).map { _ in
+                extreme ? UInt8.max : UInt8.random(in: 0...255, using: &random)
+            }
+            let expected = (0..<count).map { row in
+                (0..<length).reduce(0) { $0 + Int(query[$1]) * (Int(rows[1 + row * length + $1]) - 128) }
+            }
+            onEveryLevel { name in
+                var out = [Int32](repeating: .max, count: count)
+                withRows(rows, offset: 1, count: count, columns: length) {
+                    ek_dot_s8u8(query, $0, count, length, &out)
+                }
+                #expect(out.map(Int.init) == expected, "\(name) \(length)")
+            }
+        }
+    }
+
+    @Test("normalise returns the norm and leaves a unit vector; zero stays; tiny and huge values keep their digits")
+    func normalise() {
+        for length in Self.lengths where length > 0 {
+            for scale in [1, 1e-30, 1e30] {
+                let values = normals(length, seed: UInt64(length), scale: scale)
+                let norm = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+                var x = values
+                let result = ek_normalise_f32(&x, length)
+                #expect((Double(result) - norm).magnitude <= 1e-6 * norm)
+                for d in 0..<length { #expect((Double(x[d]) - Double(values[d]) / norm).magnitude <= 1e-7) }
+            }
+        }
+        var zero = [Float](repeating: 0, count: 9)
+        #expect(ek_normalise_f32(&zero, 9) == 0)
+        #expect(zero == [Float](repeating: 0, count: 9))
+    }
+
+    @Test("softmax agrees with Double, also with a stride, and writes nothing between the rows")
+    func softmax() {
+        for columns in Self.lengths {
+            let stride = columns + columns % 3
+            let rows = 3
+            let values = normals(rows * stride, seed: UInt64(columns), scale: columns % 2 == 0 ? 1 : 30)
+            onEveryLevel { name in
+                var x = values
+                ek_softmax_f32(&x, rows, columns, stride, 0.7)
+                for row in 0..<rows {
+                    let scaled = (0..<columns).map { Double(Float(values[row * stride + $0] * 0.7)) }
+                    let top = scaled.max() ?? 0
+                    let powers = scaled.map { exp($0 - top) }
+                    let sum = powers.reduce(0, +)
+                    for column in 0..<columns {
+                        let difference = (Double(x[row * stride + column]) - powers[column] / sum).magnitude
+                        // Both sides of the difference are rounded by up to 6e-8 of their size.
+                        let size = 1 + 0.12 * (scaled[column].magnitude + top.magnitude)
+                        #expect(difference <= 1e-6 * size * powers[column] / sum + 1e-37, "\(name) \(columns)")
+                    }
+                    for column in columns..<stride {
+                        #expect(x[row * stride + column] == values[row * stride + column])
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("softmax gives -inf no weight, survives large values, and hands on NaN")
+    func softmaxSpecialValues() {
+        for columns in [2, 7, 16, 17, 33] {
+            onEveryLevel { name in
+                var masked = [Float](repeating: 500, count: columns)
+                masked[columns - 1] = -.infinity
+                ek_softmax_f32(&masked, 1, columns, columns, 1)
+                #expect(masked[columns - 1] == 0, "\(name)")
+                #expect((masked[0] * Float(columns - 1) - 1).magnitude < 1e-6, "\(name)")
+                var damaged = [Float](repeating: 1, count: columns)
+                damaged[columns / 2] = .nan
+                ek_softmax_f32(&damaged, 1, columns, columns, 1)
+                #expect(damaged.allSatisfy { $0.isNaN }, "\(name) \(columns)")
+                var denormal = [Float](repeating: .leastNonzeroMagnitude, count: columns)
+                ek_softmax_f32(&denormal, 1, columns, columns, 1)
+                #expect((denormal[0] * Float(columns) - 1).magnitude < 1e-6, "\(name)")
+            }
+        }
+    }
+
+    @Test("layer norm agrees with Double, in place, with and without a residual, also far from zero")
+    func layerNorm() {
+        for columns in Self.lengths where columns > 0 {
+            let rows = 2
+            let offset: Float = columns % 4 == 0 ? 100 : 0
+            let x = normals(rows * columns, seed: 5).map { $0 + offset }
+            let residual = normals(rows * columns, seed: 6)
+            let gain = normals(columns, seed: 7)
+            let bias = normals(columns, seed: 8)
+            onEveryLevel { name in
+                for withResidual in [false, true] {
+                    var out = x
+                    out.withUnsafeMutableBufferPointer { out in
+                        residual.withUnsafeBufferPointer { residual in
+                            ek_layer_norm_f32(
+                                out.baseAddress!, out.baseAddress!, withResidual ? residual.baseAddress! : nil, gain,
+                                bias, rows, columns, 1e-5)
+                        }
+                    }
+                    for row in 0..<rows {
+                        let v = (row * columns..<(row + 1) * columns).map {
+                            Double(withResidual ? x[$0] + residual[$0] : x[$0])
+                        }
+                        let mean = v.reduce(0, +) / Double(columns)
+                        let variance = v.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(columns)
+                        for column in 0..<columns {
+                            let standard = (v[column] - mean) / (variance + 1e-5).squareRoot()
+                            let expected = standard * Double(gain[column]) + Double(bias[column])
+                            let size =
+                                (standard * Double(gain[column])).magnitude + Double(bias[column].magnitude) + 0.1
+                            let difference = (Double(out[row * columns + column]) - expected).magnitude
+                            #expect(difference <= 1e-6 * size, "\(name) \(columns) \(difference / size)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("bias, ReLU and GELU agree with Double, and NaN stays NaN")
+    func activations() {
+        for columns in Self.lengths where columns > 0 {
+            let rows = 2
+            let x = normals(rows * columns, seed: 9, scale: 2)
+            let bias = normals(columns, seed: 10)
+            onEveryLevel { name in
+                var plain = x
+                var relu = x
+                var gelu = x
+                ek_bias_f32(&plain, bias, rows, columns)
+                ek_bias_relu_f32(&relu, bias, rows, columns)
+                ek_bias_gelu_f32(&gelu, bias, rows, columns)
+                for index in x.indices {
+                    let v = x[index] + bias[index % columns]
+                    #expect(plain[index] == v && relu[index] == max(0, v), "\(name)")
+                    let exact = Double(v) / 2 * complementaryErrorFunction(-Double(v) / 2.0.squareRoot())
+                    #expect((Double(gelu[index]) - exact).magnitude < 1e-6, "\(name) \(v)")
+                }
+                var special: [Float] = [.nan, .infinity, -.infinity, 1e30, -1e30]
+                let zeros = [Float](repeating: 0, count: special.count)
+                ek_bias_gelu_f32(&special, zeros, 1, special.count)
+                #expect(special[0].isNaN && Array(special[1...]) == [.infinity, 0, 1e30, 0], "\(name)")
+                special = [.nan, .infinity, -.infinity, 1, -1]
+                ek_bias_relu_f32(&special, zeros, 1, special.count)
+                #expect(special[0].isNaN && Array(special[1...]) == [.infinity, 0, 1, 0], "\(name)")
+            }
+        }
+    }
+
+    @Test("GELU stays within 1e-6 of the exact form on a fine grid of -12...12")
+    func geluGrid() {
+        let grid = (0...48000).map { Float($0) / 2000 - 12 }
+        let zeros = [Float](repeating: 0, count: grid.count)
+        onEveryLevel { name in
+            var x = grid
+            ek_bias_gelu_f32(&x, zeros, 1, x.count)
+            var worst = 0.0
+            for (v, g) in zip(grid, x) {
+                let exact = Double(v) / 2 * complementaryErrorFunction(-Double(v) / 2.0.squareRoot())
+                worst = max(worst, (Double(g) - exact).magnitude - 1.2e-7 * exact.magnitude)
+            }
+            #expect(worst < 5e-7, "\(name): \(worst)")
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Testing
+import Tokenizers
+
+struct PerturbationTests {
+    private func encoder(v2: Bool, length: Int) throws -> RankValueEncoder {
+        try RankValueEncoder(vocabulary: TestVocabulary.large(20, v2: v2), maximumLength: length)
+    }
+
+    private func apply(
+        delete: [UInt32] = [], overexpress: [UInt32] = [], to tokens: [UInt32], v2: Bool = false, length: Int = 6
+    ) throws -> Perturbation.Outcome {
+        let encoder = try encoder(v2: v2, length: length)
+        return try Perturbation(delete: delete, overexpress: overexpress, vocabulary: encoder.vocabulary)
+            .applied(to: tokens, encoder: encoder)
+    }
+
+    @Test("deletion makes the input shorter; nothing moves in from beyond the cut")
+    func deletes() throws {
+        let outcome = try apply(delete: [6, 9, 19], to: [5, 6, 7, 8, 9, 10])
+        #expect(outcome.tokens == [5, 7, 8, 10])
+        #expect(outcome.found == [6, 9])
+        #expect(outcome.dropped == 0)
+        #expect(try apply(delete: [6], to: [2, 6, 7, 3], v2: true).tokens == [2, 7, 3])
+        #expect(try apply(delete: [6], to: [2, 6, 3], v2: true).tokens == [2, 3])
+    }
+
+    @Test("overexpressed genes go to the front in the order of the list, V2 behind <cls>")
+    func overexpresses() throws {
+        #expect(try apply(overexpress: [8, 6], to: [5, 6, 7, 8]).tokens == [8, 6, 5, 7])
+        let outcome = try apply(overexpress: [8, 19], to: [2, 5, 6, 8, 3], v2: true)
+        #expect(outcome.tokens == [2, 8, 19, 5, 6, 3])
+        #expect(outcome.found == [8])
+        #expect(outcome.dropped == 0)
+    }
+
+    @Test("what is too long is cut at the end, <eos> kept")
+    func cuts() throws {
+        let v1 = try apply(overexpress: [18, 19], to: [5, 6, 7, 8, 9, 10])
+        #expect(v1.tokens == [18, 19, 5, 6, 7, 8])
+        #expect(v1.dropped == 2)
+        let v2 = try apply(overexpress: [18, 19], to: [2, 5, 6, 7, 8, 3], v2: true)
+        #expect(v2.tokens == [2, 18, 19, 5, 6, 3])
+        #expect(v2.dropped == 2)
+        // A gene that is there makes room for itself.
+        #expect(try apply(overexpress: [18, 7], to: [2, 5, 6, 7, 8, 3], v2: true).dropped == 1)
+    }
+
+    @Test("deletion and overexpression together")
+    func both() throws {
+        #expect(try apply(delete: [5], overexpress: [9], to: [5, 6, 7]).tokens == [9, 6, 7])
+        #expect(try apply(delete: [5], overexpress: [9, 9], to: []).tokens == [9])
+        #expect(try apply(to: [2, 5, 3], v2: true).tokens == [2, 5, 3])
+    }
+
+    @Test("a contradiction and special tokens are refused")
+    func refuses() throws {
+        let vocabulary = try TestVocabulary.large(20, v2: true)
+        for (delete, overexpress): ([UInt32], [UInt32]) in [([5], [5]), ([2], []), ([], [3]), ([99], [])] {
+            #expect(throws: TokenizerError.self) {
+                try Perturbation(delete: delete, overexpress: overexpress, vocabulary: vocabulary)
+            }
+        }
+    }
+}
