@@ -102,7 +102,7 @@ final class EnvironmentCore: @unchecked Sendable {
         if file.isWritable {
             do throws(StoreError) {
                 return (try map(file, flags: 0), true, false)
-            } catch where mode == .readOnly && (error.code == .permission || error.code == .readOnly) {
+            } catch  where mode == .readOnly && (error.code == .permission || error.code == .readOnly) {
                 return (try map(file, flags: MDB_RDONLY | MDB_NOLOCK), false, true)
             }
         }

@@ -15,7 +15,9 @@ import Testing
             let environment = try Environment.open(path, mode: .create)
             try environment.write { try table.put([1], for: 1, in: &$0) }
             try environment.write { transaction in
-                for key in 0..<2_000 { try table.put([UInt8](repeating: 2, count: 5_000), for: UInt32(key), in: &transaction) }
+                for key in 0..<2_000 {
+                    try table.put([UInt8](repeating: 2, count: 5_000), for: UInt32(key), in: &transaction)
+                }
                 kill(getpid(), SIGKILL)
             }
         }

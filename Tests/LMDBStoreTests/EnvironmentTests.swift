@@ -76,7 +76,9 @@ import Testing
                         #expect(value >= last)
                         last = value
                         for made in 1..<(value + 1) {
-                            let (new, other) = (Table<String, UInt64>("table \(made)"), Table<String, UInt64>("other \(made)"))
+                            let (new, other) = (
+                                Table<String, UInt64>("table \(made)"), Table<String, UInt64>("other \(made)")
+                            )
                             #expect(try new.value(for: "k", in: transaction) == made)
                             #expect(try other.value(for: "k", in: transaction) == made * 2)
                         }
