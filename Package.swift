@@ -75,7 +75,7 @@ let package = Package(
         tests("LMDBStore", ["Numerics"]),
         tests("Tokenizers", ["Checkpoints", "AnnData"]),
         tests("CellTransformer", ["Checkpoints", "Numerics"]),
-        tests("EmbDB"),
+        tests("EmbDB", ["Numerics"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], exclude: ["Fixtures"], swiftSettings: swiftSettings),
     ],

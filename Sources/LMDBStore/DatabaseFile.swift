@@ -168,6 +168,23 @@ extension DatabaseFile {
         return ftruncate(descriptor, off_t(bytes)) == 0 && fsync(descriptor) == 0
     }
 
+    /// Why the file cannot grow, nil if it can: LMDB calls a short write EIO, and a disk that fills up makes short
+    /// writes. Writes 64 KiB past the end, and takes them back.
+    func growthFailure() -> CInt? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        defer { _ = ftruncate(descriptor, status.st_size) }
+        let zeros = [UInt8](repeating: 0, count: 1 << 16)
+        var written = 0
+        while written < zeros.count {
+            let count = pwrite(descriptor, zeros, zeros.count - written, status.st_size + off_t(written))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return count < 0 ? errno : ENOSPC }
+            written += count
+        }
+        return nil
+    }
+
     /// Makes the name of a new file durable.
     func syncFolder() throws(StoreError) {
         let folder: String

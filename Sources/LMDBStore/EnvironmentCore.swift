@@ -102,7 +102,7 @@ final class EnvironmentCore: @unchecked Sendable {
         if file.isWritable {
             do throws(StoreError) {
                 return (try map(file, flags: 0), true, false)
-            } catch where mode == .readOnly && (error.code == .permission || error.code == .readOnly) {
+            } catch  where mode == .readOnly && (error.code == .permission || error.code == .readOnly) {
                 return (try map(file, flags: MDB_RDONLY | MDB_NOLOCK), false, true)
             }
         }
@@ -152,6 +152,11 @@ final class EnvironmentCore: @unchecked Sendable {
         var status = stat()
         return mdb_env_get_fd(environment, &descriptor) == 0 && fstat(descriptor, &status) == 0
             && UInt64(status.st_dev) == file.identity.device && UInt64(status.st_ino) == file.identity.inode
+    }
+
+    /// As `error`; finds out whether EIO means that the disk is full. The writer's lock must be held.
+    func writeError(_ systemCode: CInt, table: String? = nil, doing: String) -> StoreError {
+        error(systemCode == EIO ? file.growthFailure() ?? EIO : systemCode, table: table, doing: doing)
     }
 
     func error(_ systemCode: CInt, table: String? = nil, doing: String) -> StoreError {
@@ -224,7 +229,7 @@ extension EnvironmentCore {
             if result == 0 { handles.byName = context.tables }
             return result
         }
-        guard result == 0 else { throw error(result, doing: "the commit") }
+        guard result == 0 else { throw writeError(result, doing: "the commit") }
         var information = MDB_envinfo()
         mdb_env_info(environment, &information)
         _ = file.extend(to: (UInt64(information.me_last_pgno) + 1) * UInt64(pageSize))

@@ -81,7 +81,8 @@ struct PageWalk {
         let page = try read(number, bytes: pageSize, table)
         let flags = page.integer(10, UInt16.self)
         let expected = levels == 1 ? Kind.leaf : Kind.branch
-        guard page.integer(0, UInt64.self) == number, flags & 0x0F == expected, flags & 0xF0 == 0 || flags & 0xF0 == 0x10
+        guard page.integer(0, UInt64.self) == number, flags & 0x0F == expected,
+            flags & 0xF0 == 0 || flags & 0xF0 == 0x10
         else { throw corrupted("page \(number) is not what its parent says", table) }
         let (lower, upper) = (Int(page.integer(12, UInt16.self)), Int(page.integer(14, UInt16.self)))
         guard lower >= Self.headerBytes, lower <= upper, upper <= pageSize, lower & 1 == 0 else {

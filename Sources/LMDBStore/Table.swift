@@ -25,7 +25,8 @@ package struct Table<Key: TableKey, Value: TableValue>: Sendable {
     }
 
     /// Whether there is a value for `key`.
-    package func contains(_ key: Key, in transaction: borrowing some Transaction & ~Copyable) throws(StoreError) -> Bool {
+    package func contains(_ key: Key, in transaction: borrowing some Transaction & ~Copyable) throws(StoreError) -> Bool
+    {
         try transaction.context.value(name, key.keyBytes) != nil
     }
 

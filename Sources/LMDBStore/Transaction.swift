@@ -70,7 +70,7 @@ package struct TransactionContext {
                 .badKey, path: path, table: table, systemCode: result,
                 reason: "an appended key is not above the last one", advice: "put it instead")
         }
-        guard result == 0 else { throw error(result, table: table, doing: "writing") }
+        guard result == 0 else { throw core.writeError(result, table: table, doing: "writing") }
         return UnsafeMutableRawBufferPointer(start: value.mv_data, count: count)
     }
 

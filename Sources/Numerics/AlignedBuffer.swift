@@ -10,8 +10,17 @@ package struct AlignedBuffer<Element: BitwiseCopyable>: ~Copyable {
         precondition(count >= 0, "a buffer has no negative size")
         let bytes = max(1, count) * MemoryLayout<Element>.stride
         let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-        baseAddress = raw.bindMemory(to: Element.self, capacity: max(1, count))
-        baseAddress.initialize(repeating: value, count: count)
+        let base = raw.bindMemory(to: Element.self, capacity: max(1, count))
+        // By whole words of memory: a loop over elements that the compiler cannot specialise takes seconds for a
+        // model's weights.
+        withUnsafeBytes(of: value) { pattern in
+            if pattern.allSatisfy({ $0 == pattern.first }) {
+                raw.initializeMemory(as: UInt8.self, repeating: pattern.first ?? 0, count: bytes)
+            } else {
+                base.initialize(repeating: value, count: count)
+            }
+        }
+        baseAddress = base
         self.count = count
     }
 

@@ -14,7 +14,8 @@ import Testing
         (0..<rows.count).flatMap { Array(UnsafeRawBufferPointer(start: rows.row($0), count: rows.stride)) }
     }
 
-    @Test("Rows come back from the map, aligned to 64 bytes, for any number of rows", arguments: [1, 4, 60, 1024, 5000])
+    @Test(
+        "Rows come back from the map, aligned to 64 bytes, for any number of rows", arguments: [1, 4, 60, 1024, 5000])
     func roundTrip(stride: Int) throws {
         let folder = try TemporaryFolder()
         let environment = try Environment.open(folder.file("a.embdb"), mode: .create)
@@ -35,13 +36,16 @@ import Testing
                     let fewer = try column.blockRows(count: count - 1, in: transaction)
                     #expect(read(fewer) == Array(expected.dropLast(stride)))
                 }
-                #expect(code { () throws(StoreError) in _ = try column.blockRows(count: count + 1, in: transaction) }
-                    == .outOfRange)
+                #expect(
+                    code { () throws(StoreError) in _ = try column.blockRows(count: count + 1, in: transaction) }
+                        == .outOfRange)
             }
         }
     }
 
-    @Test("A column behaves as an array under random appends, overwrites, truncations and aborts", arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+    @Test(
+        "A column behaves as an array under random appends, overwrites, truncations and aborts",
+        arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
     func randomOperations(seed: UInt64) throws {
         struct Refused: Error {}
         let folder = try TemporaryFolder()
@@ -102,13 +106,18 @@ import Testing
         let rows = bytes(0..<10, 8)
         try environment.write { transaction in
             try rows.withUnsafeBytes { raw in
-                #expect(code { () throws(StoreError) in try column.append(raw, at: 1, in: &transaction) } == .outOfRange)
+                #expect(
+                    code { () throws(StoreError) in try column.append(raw, at: 1, in: &transaction) } == .outOfRange)
                 try column.append(raw, at: 0, in: &transaction)
-                #expect(code { () throws(StoreError) in try column.append(raw, at: 11, in: &transaction) } == .outOfRange)
-                #expect(code { () throws(StoreError) in try column.append(raw, at: -1, in: &transaction) } == .outOfRange)
-                #expect(code { () throws(StoreError) in try column.overwrite(raw, at: 1, in: &transaction) } == .outOfRange)
+                #expect(
+                    code { () throws(StoreError) in try column.append(raw, at: 11, in: &transaction) } == .outOfRange)
+                #expect(
+                    code { () throws(StoreError) in try column.append(raw, at: -1, in: &transaction) } == .outOfRange)
+                #expect(
+                    code { () throws(StoreError) in try column.overwrite(raw, at: 1, in: &transaction) } == .outOfRange)
                 let part = UnsafeRawBufferPointer(rebasing: raw[..<7])
-                #expect(code { () throws(StoreError) in try column.append(part, at: 10, in: &transaction) } == .outOfRange)
+                #expect(
+                    code { () throws(StoreError) in try column.append(part, at: 10, in: &transaction) } == .outOfRange)
                 #expect(code { () throws(StoreError) in try column.truncate(to: 11, in: &transaction) } == .outOfRange)
                 #expect(
                     code { () throws(StoreError) in _ = try column.rows(5..<11, in: transaction) } == .outOfRange)
@@ -144,7 +153,9 @@ import Testing
         let column = BlockColumn(name: "c", rowsPerBlock: 4, stride: 16, kind: 1)
         let raw = Table<UInt32, [UInt8]>("c")
         let rows = bytes(0..<11, 16)
-        try environment.write { transaction in try rows.withUnsafeBytes { try column.append($0, at: 0, in: &transaction) } }
+        try environment.write { transaction in
+            try rows.withUnsafeBytes { try column.append($0, at: 0, in: &transaction) }
+        }
         let whole = try #require(try environment.read { try raw.value(for: 1, in: $0) })
         // 48 bytes of header (the last 16 are reserved), 64 of rows.
         for index in Array(0..<32) + Array(48..<112) {
@@ -158,20 +169,25 @@ import Testing
             #expect(error?.block == 1)
             if index < 32 {
                 try environment.read { (transaction: borrowing ReadTransaction) throws in
-                    #expect(code { () throws(StoreError) in _ = try column.blockRows(count: 11, in: transaction) } == .corrupted)
+                    #expect(
+                        code { () throws(StoreError) in _ = try column.blockRows(count: 11, in: transaction) }
+                            == .corrupted)
                 }
             }
         }
         for broken in [Array(whole.prefix(20)), Array(whole.prefix(60)), []] {
             try environment.write { try raw.put(broken, for: 1, in: &$0) }
             try environment.read { (transaction: borrowing ReadTransaction) throws in
-                #expect(code { () throws(StoreError) in _ = try column.blockRows(count: 11, in: transaction) } == .corrupted)
+                #expect(
+                    code { () throws(StoreError) in _ = try column.blockRows(count: 11, in: transaction) } == .corrupted
+                )
                 #expect(code { () throws(StoreError) in try column.verify(in: transaction) } == .corrupted)
             }
         }
         _ = try environment.write { try raw.remove(1, in: &$0) }
         try environment.read { (transaction: borrowing ReadTransaction) throws in
-            #expect(code { () throws(StoreError) in _ = try column.blockRows(count: 11, in: transaction) } == .corrupted)
+            #expect(
+                code { () throws(StoreError) in _ = try column.blockRows(count: 11, in: transaction) } == .corrupted)
             #expect(code { () throws(StoreError) in try column.verify(in: transaction) } == .corrupted)
             #expect(code { () throws(StoreError) in _ = try column.rows(0..<11, in: transaction) } == .corrupted)
         }

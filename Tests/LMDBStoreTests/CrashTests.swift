@@ -15,7 +15,9 @@ import Testing
             let environment = try Environment.open(path, mode: .create)
             try environment.write { try table.put([1], for: 1, in: &$0) }
             try environment.write { transaction in
-                for key in 0..<2_000 { try table.put([UInt8](repeating: 2, count: 5_000), for: UInt32(key), in: &transaction) }
+                for key in 0..<2_000 {
+                    try table.put([UInt8](repeating: 2, count: 5_000), for: UInt32(key), in: &transaction)
+                }
                 kill(getpid(), SIGKILL)
             }
         }
@@ -95,13 +97,13 @@ import Testing
         await #expect(processExitsWith: .success) { [path = path as String] in
             let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
             let pages = try #require(text.split(separator: " ").first.flatMap { UInt($0) })
-            var limit = rlimit(rlim_cur: pages * 4096 + (600 << 20), rlim_max: pages * 4096 + (600 << 20))
+            var limit = rlimit(rlim_cur: pages * 4096 + (110 << 20), rlim_max: pages * 4096 + (110 << 20))
             setrlimit(__rlimit_resource_t(9), &limit)  // RLIMIT_AS
             let table = Table<UInt32, [UInt8]>("t")
             let environment = try Environment.open(path, mode: .create)
             var code: StoreError.Code?
             let value = [UInt8](repeating: 1, count: 1 << 20)
-            for batch in 0..<60 where code == nil {
+            for batch in 0..<20 where code == nil {
                 do {
                     try environment.write { transaction in
                         for key in 0..<10 { try table.put(value, for: UInt32(batch * 10 + key), in: &transaction) }
@@ -109,7 +111,7 @@ import Testing
                 } catch let error as StoreError { code = error.code }
             }
             #expect(code == .mapFull)
-            #expect(try environment.read { try table.count(in: $0) } >= 100)
+            #expect(try environment.read { try table.count(in: $0) } >= 30)
         }
         let environment = try Environment.open(path, mode: .readWrite)
         try environment.write { try Table<UInt32, [UInt8]>("t").put([1], for: 10_000, in: &$0) }

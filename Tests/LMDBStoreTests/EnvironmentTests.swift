@@ -51,43 +51,42 @@ import Testing
     }
 
     @Test("Readers see one commit as a whole while a writer commits; new tables appear to them")
-    func readersAndWriter() async throws {
+    func readersAndWriter() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("a.embdb")
         let environment = try Environment.open(path, mode: .create)
         try environment.write { for key in 0..<20 { try table.put(0, for: "\(key)", in: &$0) } }
-        let done = Flag()
-        await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<2 {
-                group.addTask {
-                    var last: UInt64 = 0
-                    while !done.isSet.load(ordering: .relaxed) {
-                        try environment.read { (transaction: borrowing ReadTransaction) throws in
-                            let value = try #require(try table.value(for: "0", in: transaction))
-                            for key in 0..<20 { #expect(try table.value(for: "\(key)", in: transaction) == value) }
-                            #expect(value >= last)
-                            last = value
-                            for made in 1..<(value + 1) {
-                                let new = Table<String, UInt64>("table \(made)")
-                                #expect(try new.value(for: "k", in: transaction) == made)
-                                #expect(try Table<String, UInt64>("other \(made)").value(for: "k", in: transaction) == made * 2)
-                            }
+        let writer = Background {
+            for round in 1...UInt64(60) {
+                try environment.write { transaction in
+                    for key in 0..<20 { try table.put(round, for: "\(key)", in: &transaction) }
+                    // In another order than that of the names.
+                    try Table<String, UInt64>("table \(round)").put(round, for: "k", in: &transaction)
+                    try Table<String, UInt64>("other \(round)").put(round * 2, for: "k", in: &transaction)
+                }
+            }
+        }
+        let readers = (0..<2).map { _ in
+            Background {
+                var last: UInt64 = 0
+                while !writer.isDone {
+                    try environment.read { transaction in
+                        let value = try #require(try table.value(for: "0", in: transaction))
+                        for key in 0..<20 { #expect(try table.value(for: "\(key)", in: transaction) == value) }
+                        #expect(value >= last)
+                        last = value
+                        for made in 1..<(value + 1) {
+                            let (new, other) = (
+                                Table<String, UInt64>("table \(made)"), Table<String, UInt64>("other \(made)")
+                            )
+                            #expect(try new.value(for: "k", in: transaction) == made)
+                            #expect(try other.value(for: "k", in: transaction) == made * 2)
                         }
                     }
                 }
             }
-            group.addTask {
-                defer { done.isSet.store(true, ordering: .relaxed) }
-                for round in 1...UInt64(60) {
-                    try environment.write { transaction in
-                        for key in 0..<20 { try table.put(round, for: "\(key)", in: &transaction) }
-                        // In another order than that of the names.
-                        try Table<String, UInt64>("table \(round)").put(round, for: "k", in: &transaction)
-                        try Table<String, UInt64>("other \(round)").put(round * 2, for: "k", in: &transaction)
-                    }
-                }
-            }
         }
+        for thread in readers + [writer] { try thread.wait() }
         #expect(try environment.read { try table.value(for: "7", in: $0) } == 60)
     }
 
@@ -195,6 +194,21 @@ import Testing
     }
 }
 
-private final class Flag: Sendable {
-    let isSet = Atomic(false)
+/// A closure on a thread of its own: the tasks of Swift share as many threads as there are cores.
+private final class Background: Sendable {
+    private let outcome = Mutex<Result<Void, any Error>?>(nil)
+
+    init(_ body: @escaping @Sendable () throws -> Void) {
+        Thread.detachNewThread { [self] in
+            let result = Result { try body() }
+            outcome.withLock { $0 = result }
+        }
+    }
+
+    var isDone: Bool { outcome.withLock { $0 != nil } }
+
+    func wait() throws {
+        while !isDone { usleep(1_000) }
+        try outcome.withLock { $0 }?.get()
+    }
 }

@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct TableModelTests {
-    @Test("A table behaves as a dictionary under random operations, aborts and reopening", arguments: [1, 2, 3, 4] as [UInt64])
+    @Test(
+        "A table behaves as a dictionary under random operations, aborts and reopening",
+        arguments: [1, 2, 3, 4] as [UInt64])
     func randomOperations(seed: UInt64) throws {
         let folder = try TemporaryFolder()
         let path = folder.file("model.embdb")
@@ -21,12 +23,14 @@ import Testing
                 do {
                     try environment.write { transaction in
                         for _ in 0..<40 {
-                            let name = "key \(random.next() % 60)" + String(repeating: "é", count: Int(random.next() % 200))
+                            let name =
+                                "key \(random.next() % 60)" + String(repeating: "é", count: Int(random.next() % 200))
                             let number = random.next() >> (random.next() % 64)
                             switch random.next() % 8 {
                             case 0, 1, 2:
                                 // From nothing to several pages.
-                                let size = random.next() % 3 == 0 ? Int(random.next() % 30_000) : Int(random.next() % 50)
+                                let size =
+                                    random.next() % 3 == 0 ? Int(random.next() % 30_000) : Int(random.next() % 50)
                                 let value = (0..<size).map { _ in UInt8(truncatingIfNeeded: random.next()) }
                                 try byName.put(value, for: name, in: &transaction)
                                 newNames[name] = value
@@ -55,7 +59,8 @@ import Testing
             try environment.read { (transaction: borrowing ReadTransaction) throws in
                 var seen: [(String, [UInt8])] = []
                 try byName.forEach(in: transaction) { seen.append(($0, $1)) }
-                #expect(seen.map(\.0) == names.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, "round \(round)")
+                #expect(
+                    seen.map(\.0) == names.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, "round \(round)")
                 #expect(seen.allSatisfy { names[$0.0] == $0.1 })
                 var keys: [UInt64] = []
                 let bound: UInt64 = 1 << 40

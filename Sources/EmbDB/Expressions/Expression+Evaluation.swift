@@ -174,7 +174,8 @@ private struct TextTest {
                 if isBoolean && Self.isBoolean(literal.text) { continue }
                 let alone = TextTest(literal, isBoolean)
                 guard !present.contains(where: alone.holds) else { continue }
-                let what = column.isCellID ? "no cell \"\(literal.text)\"" : "no cell has \(column.name) \"\(literal.text)\""
+                let what =
+                    column.isCellID ? "no cell \"\(literal.text)\"" : "no cell has \(column.name) \"\(literal.text)\""
                 let near = nearestNames(to: literal.text, in: present)
                 let some = present.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
                 let advice =
@@ -207,7 +208,9 @@ private struct TextTest {
         case .notEqual: return !isAmong(text)
         default:
             // Orders have one literal.
-            if let bound = numbers.first { return ExpressionNumber.read(text).map { comparison.holds($0, bound) } ?? false }
+            if let bound = numbers.first {
+                return ExpressionNumber.read(text).map { comparison.holds($0, bound) } ?? false
+            }
             return texts.first.map { comparison.holds(ScalarOrder(text), ScalarOrder($0)) } ?? false
         }
     }

@@ -100,7 +100,8 @@ struct ExpressionLexer {
             return two
         }
         if let one = Comparison(rawValue: String(characters[start])) { return one }
-        throw error(start, characters[start] == "=" ? "one \"=\": write \"==\"" : "\"!\" alone: write \"!=\" or \"not\"")
+        throw error(
+            start, characters[start] == "=" ? "one \"=\": write \"==\"" : "\"!\" alone: write \"!=\" or \"not\"")
     }
 
     private mutating func quoted(by quote: Character) throws(ExpressionError) -> String {
@@ -142,7 +143,8 @@ struct ExpressionLexer {
         }
         let text = String(characters[start..<next])
         guard let value = ExpressionNumber.read(text) else {
-            throw error(start, "\"\(text)\" is no number: put texts in quotes, columns that begin with a digit in backticks")
+            throw error(
+                start, "\"\(text)\" is no number: put texts in quotes, columns that begin with a digit in backticks")
         }
         return .number(text, value)
     }

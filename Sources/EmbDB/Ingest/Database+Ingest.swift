@@ -8,21 +8,36 @@ extension Database {
     /// Batches are committed as they are computed and become visible together with the last one. An interrupted ingest
     /// goes on where it stopped when the same one is asked for again, and gives what an uninterrupted one would have.
     ///
-    /// - Parameter files: `.h5ad` files, in this order.
+    /// - Parameters:
+    ///   - files: `.h5ad` files, in this order.
+    ///   - path: the database; made if it is not there, after the files and the model were found to be usable.
     /// - Throws: ``EmbDBError`` `input` with file, path inside it, row and value; `model`, `duplicateCells`,
     ///   `pendingIngest`, `expression`, `nothingFound`, `locked`, `storage`, `cancelled`. The database then shows what
     ///   it showed before.
-    public func ingest(
-        _ files: [String], options: IngestOptions, control: Control = Control()
+    public static func ingest(
+        _ files: [String], into path: String, options: IngestOptions, control: Control = Control()
     ) throws(EmbDBError) -> IngestReport {
         try withEmbDBErrors {
             guard !files.isEmpty else { throw EmbDBError(.usage, "no file to ingest: name at least one") }
             let start = Date()
-            var run = try IngestRun(database: self, files: files, options: options, control: control)
-            var report = try run.perform()
-            try updateIndex(threads: options.threads, control: control)
+            let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+            let existing = size > 0 ? try open(path, access: .create) : nil
+            var run = try IngestRun(
+                reading: existing, path: path, files: files, options: options, control: control)
+            let database = try existing ?? open(path, access: .create)
+            var report = try run.perform(on: database)
+            try database.updateIndex(threads: options.threads, control: control)
             report.seconds = Date().timeIntervalSince(start)
             return report
         }
+    }
+
+    /// ``ingest(_:into:options:control:)`` into this database.
+    ///
+    /// - Throws: as there.
+    public func ingest(
+        _ files: [String], options: IngestOptions, control: Control = Control()
+    ) throws(EmbDBError) -> IngestReport {
+        try Self.ingest(files, into: path, options: options, control: control)
     }
 }

@@ -6,6 +6,8 @@ struct GeneColumnChoice {
     /// Its name, or "index".
     let column: String
     let genes: GeneColumns
+    /// Whether most names are written as mouse and rat symbols are (Actb), though the model knows them in capitals.
+    let looksLikeRodent: Bool
 
     static let indexName = "index"
 
@@ -22,25 +24,35 @@ struct GeneColumnChoice {
     /// - Throws: `AnnDataError` for a column that is not there; `TokenizerError` `noKnownGene` with the likely reason.
     init(file: AnnDataFile, layer: String, column: String?, vocabulary: Vocabulary) throws {
         let frame = try file.genes(of: layer)
-        func genes(_ column: Column) throws -> GeneColumns {
-            let names = try column.readTexts(rows: 0..<frame.count).map { $0 ?? "" }
-            return try GeneColumns(ids: names, vocabulary: vocabulary)
+        func names(_ column: Column) throws -> [String] {
+            try column.readTexts(rows: 0..<frame.count).map { $0 ?? "" }
         }
         if let column {
             let chosen = column == Self.indexName && !frame.columnNames.contains(column)
                 ? frame.index : try frame.column(named: column)
+            let names = try names(chosen)
             self.column = column
-            self.genes = try genes(chosen)
+            genes = try GeneColumns(ids: names, vocabulary: vocabulary)
+            looksLikeRodent = Self.areMostlyTitleCase(names)
             return
         }
-        var found: [(column: String, genes: GeneColumns)] = []
+        var found: [(column: String, names: [String], genes: GeneColumns)] = []
         var reason: TokenizerError?
         for name in Self.usualNames where name == Self.indexName || frame.columnNames.contains(name) {
             let candidate = name == Self.indexName ? frame.index : try frame.column(named: name)
             guard [.strings, .categories].contains(candidate.kind) else { continue }
-            do {
-                found.append((name, try genes(candidate)))
-            } catch let error as TokenizerError where error.code == .noKnownGene {
+            let names = try names(candidate)
+            do throws(TokenizerError) {
+                let genes = try GeneColumns(ids: names, vocabulary: vocabulary)
+                found.append((name, names, genes))
+            } catch {
+                guard error.code == .noKnownGene else { throw error }
+                // Ensembl ids of another species: their symbols may look alike, but they are not the model's genes.
+                if Self.areMostlyEnsemblIDs(names) {
+                    throw EmbDBError(
+                        .input, "\(error.detail) (\(file.path), \(frame.path)/\(name)); to take the genes by another "
+                            + "column all the same, name it by --gene-column")
+                }
                 // The index is what people look at: its reason says most.
                 if reason == nil || name == Self.indexName { reason = error }
             }
@@ -52,6 +64,18 @@ struct GeneColumnChoice {
                     + "Ensembl ids or symbols by --gene-column")
         }
         self.column = choice.column
-        self.genes = choice.genes
+        genes = choice.genes
+        looksLikeRodent = Self.areMostlyTitleCase(choice.names)
+    }
+
+    private static func areMostlyEnsemblIDs(_ names: [String]) -> Bool {
+        names.count { $0.wholeMatch(of: /ENS[A-Z]*G[0-9]{11}(\.[0-9]+)?/) != nil } * 2 > names.count
+    }
+
+    private static func areMostlyTitleCase(_ names: [String]) -> Bool {
+        names.count { name in
+            let letters = name.filter(\.isLetter)
+            return letters.count > 1 && letters.first?.isUppercase == true && letters.dropFirst().allSatisfy(\.isLowercase)
+        } * 2 > names.count
     }
 }

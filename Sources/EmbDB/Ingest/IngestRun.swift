@@ -7,7 +7,7 @@ internal import Tokenizers
 
 /// One ingest: what is decided before the first cell, and the loop over batches.
 struct IngestRun {
-    private let database: Database
+    private let path: String
     private let options: IngestOptions
     private let control: Control
     private let model: EmbeddingModel
@@ -23,38 +23,43 @@ struct IngestRun {
     private static let secondsBetweenCommits = 0.5
 
     /// Reads, computes and checks all that can fail before anything is written.
-    init(database: Database, files: [String], options: IngestOptions, control: Control) throws {
-        self.database = database
+    ///
+    /// - Parameter database: nil for one that is still to be made.
+    init(
+        reading database: Database?, path: String, files: [String], options: IngestOptions, control: Control
+    ) throws {
+        self.path = path
         self.options = options
         self.control = control
         try BLAS.selfCheck()
-        let (state, live, pending) = try database.environment.read { transaction in
+        let found = try database?.environment.read { transaction in
             let state = try MetaRecords.state(transaction)
             return (
-                state, try MetaRecords.live(transaction, rows: state.rows), try MetaRecords.pending(transaction)
+                state: state, live: try MetaRecords.live(transaction, rows: state.rows),
+                pending: try MetaRecords.pending(transaction)
             )
         }
-        self.state = state
-        self.live = live
-        self.pending = pending
-        model = try Self.model(database, state, pending, options, control)
+        state = found?.state ?? DatabaseState()
+        live = found?.live ?? Bitmap(count: 0)
+        pending = found?.pending
+        model = try Self.model(database, path, state, pending, options, control)
         settings = try Self.settings(model, state, options)
         let vocabulary = model.vocabulary
-        var sources = try files.map { try CellSource(path: $0, options: options, vocabulary: vocabulary) }
+        var sources = try files.map { try CellSource(path: $0, options: options, vocabulary: vocabulary, warning: control.warning) }
         key = Self.key(sources, model, settings, options)
         Self.drawSample(&sources, options)
         self.sources = sources
     }
 
     private static func model(
-        _ database: Database, _ state: DatabaseState, _ pending: PendingIngest?, _ options: IngestOptions,
-        _ control: Control
+        _ database: Database?, _ path: String, _ state: DatabaseState, _ pending: PendingIngest?,
+        _ options: IngestOptions, _ control: Control
     ) throws -> EmbeddingModel {
         let stored = state.model ?? (options.restart ? nil : pending?.state.model)
         guard let name = options.model else {
-            guard let stored else {
+            guard let stored, let database else {
                 throw EmbDBError(
-                    .usage, "the database has no model yet (\(database.path)): give --model FOLDER, or --model default")
+                    .usage, "the database has no model yet (\(path)): give --model FOLDER, or --model default")
             }
             return try database.environment.read { try StoredModel.load(stored, in: $0) }
         }
@@ -63,7 +68,7 @@ struct IngestRun {
             throw EmbDBError(
                 .model,
                 "the database has another model, \(stored.name) (sha256 \(stored.sha256.prefix(12)), \(model.name) is "
-                    + "\(model.sha256.prefix(12))) (\(database.path)): leave --model out, or ingest into a new database")
+                    + "\(model.sha256.prefix(12))) (\(path)): leave --model out, or ingest into a new database")
         }
         return model
     }
@@ -120,35 +125,35 @@ struct IngestRun {
 
     // MARK: The run
 
-    mutating func perform() throws -> IngestReport {
+    mutating func perform(on database: Database) throws -> IngestReport {
         if let done = state.ingests.first(where: { $0.key == key }) {
-            return try report(IngestCounts(), skipped: ["already_present": done.cells], wasComplete: true)
+            return try report(database, IngestCounts(), skipped: ["already_present": done.cells], wasComplete: true)
         }
         if let pending, pending.key != key, !options.restart {
             throw EmbDBError(
                 .pendingIngest,
                 "an unfinished ingest of \(pending.sources.joined(separator: ", ")) is pending "
-                    + "(\(pending.state.rows - state.rows) cells so far, \(database.path)): run that command again to "
+                    + "(\(pending.state.rows - state.rows) cells so far, \(path)): run that command again to "
                     + "finish it, or give --restart to drop it")
         }
         let check = try database.environment.read { transaction in
             try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
         }
-        var work = try begin()
+        var work = try begin(database)
         do {
-            try run(&work)
+            try run(database, &work)
         } catch {
-            try abandon(unless: error)
+            try abandon(database, unless: error)
             throw error
         }
         var skipped: [String: Int] = [:]
         if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
         if work.counts.withoutKnownGene > 0 { skipped["no_known_gene"] = work.counts.withoutKnownGene }
-        return try report(work.counts, skipped: skipped, wasComplete: false)
+        return try report(database, work.counts, skipped: skipped, wasComplete: false)
     }
 
     /// The pending record that this run goes on from: the one there is, or a new one.
-    private mutating func begin() throws -> PendingIngest {
+    private mutating func begin(_ database: Database) throws -> PendingIngest {
         if let pending, pending.key == key, !options.restart {
             wasResumed = pending.counts.added > 0
             return pending
@@ -173,7 +178,7 @@ struct IngestRun {
         return work
     }
 
-    private func run(_ work: inout PendingIngest) throws {
+    private func run(_ database: Database, _ work: inout PendingIngest) throws {
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var batch = IngestBatch(
             model: model, settings: settings, threads: options.threads,
@@ -185,7 +190,7 @@ struct IngestRun {
             var next = number == work.nextFile ? work.nextRow : 0
             while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
                 try control.checkCancelled(
-                    "stopped; \(work.state.rows - state.rows) cells are kept (\(database.path)): "
+                    "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): "
                         + "run the same command again to go on")
                 try batch.add(rows)
                 next = rows.upperBound
@@ -194,17 +199,17 @@ struct IngestRun {
                         unit: "cells", phase: "embedding",
                         done: work.counts.added + work.counts.withoutKnownGene + batch.count, total: total))
                 if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
-                    try commit(&batch, &work, next: (number, next), isLast: false)
+                    try commit(database, &batch, &work, next: (number, next), isLast: false)
                     lastCommit = Date()
                 }
             }
         }
-        try commit(&batch, &work, next: (sources.count, 0), isLast: true)
+        try commit(database, &batch, &work, next: (sources.count, 0), isLast: true)
     }
 
     /// Writes what waits, and the position to go on from; with the last batch the pending state becomes the state.
     private func commit(
-        _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int), isLast: Bool
+        _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int), isLast: Bool
     ) throws {
         let before = work
         try batch.embed()
@@ -250,7 +255,7 @@ struct IngestRun {
 
     /// After an error in the input the same command cannot go on: what was written is dropped. It stays after an
     /// interruption, or a full disk.
-    private func abandon(unless error: any Error) throws {
+    private func abandon(_ database: Database, unless error: any Error) throws {
         switch EmbDBError(wrapping: error).code {
         case .cancelled, .locked, .storage: return
         default: break
@@ -263,10 +268,10 @@ struct IngestRun {
 
     private func otherWriter() -> EmbDBError {
         EmbDBError(
-            .locked, "another process has changed the database meanwhile (\(database.path)): run the command again")
+            .locked, "another process has changed the database meanwhile (\(path)): run the command again")
     }
 
-    private func report(_ counts: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws -> IngestReport {
+    private func report(_ database: Database, _ counts: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws -> IngestReport {
         let genes = sources.last?.genes.summary
         return IngestReport(
             cellsAdded: counts.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,

@@ -79,6 +79,12 @@ struct KnockoutRun {
                 control.progress(.init(unit: "cells", phase: "perturbing", done: done + 1, total: from.count))
             }
         }
+        let unseen = (genes ?? []).filter { effects[$0] == nil }.map(embedder.model.vocabulary.name).sorted()
+        if !unseen.isEmpty {
+            control.warning(
+                "not ranked, because no --from cell has them among the genes that the model reads: "
+                    + unseen.prefix(10).joined(separator: ", ") + (unseen.count > 10 ? " and \(unseen.count - 10) more" : ""))
+        }
     }
 
     /// The wanted genes among what the model reads of a cell. The last one of a cell cannot be deleted, and the one in

@@ -87,7 +87,7 @@ enum StoredObs {
                 table.columns[name] = try column(number, state: state, in: transaction)
             }
         }
-        if expression.columns.contains("cell"), table.columns["cell"] == nil {
+        if expression.columns.contains("cell") {
             table.cells.reserveCapacity(state.rows)
             try Layout.cellOfRow.forEach(upTo: UInt64(state.rows), in: transaction) { _, id in table.cells.append(id) }
         }

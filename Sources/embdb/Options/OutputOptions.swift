@@ -44,12 +44,12 @@ struct OutputOptions: ParsableArguments {
         if !quiet { Console.note(text) }
     }
 
-    /// The answer, on stdout.
-    func print(json: @autoclosure () -> JSON, table: @autoclosure () -> TextTable) {
+    /// The answer, on stdout; in a table, values are cut at `limit` characters.
+    func print(json: @autoclosure () -> JSON, table: @autoclosure () -> TextTable, limit: Int = 48) {
         switch format {
         case .json: Console.answer(json().text)
         case .tsv: Console.answer(table().tsv)
-        case .table: Console.answer(table().text())
+        case .table: Console.answer(table().text(limit: limit))
         }
     }
 }

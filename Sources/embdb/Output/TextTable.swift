@@ -22,7 +22,7 @@ struct TextTable {
     }
 
     /// Aligned columns, two spaces apart; cells over `limit` characters are cut with an ellipsis.
-    func text(limit: Int = 48) -> String {
+    func text(limit: Int = 64) -> String {
         func cut(_ text: String) -> String { text.count > limit ? text.prefix(limit - 1) + "…" : text }
         let lines = [headers] + rows.map { $0.map(cut) }
         let widths = headers.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }

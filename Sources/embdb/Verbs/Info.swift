@@ -10,7 +10,7 @@ struct Info: ParsableCommand {
 
     func run() throws {
         let info = try Database.open(database).info()
-        output.print(json: json(info), table: table(info))
+        output.print(json: json(info), table: table(info), limit: 100)
     }
 
     private func json(_ info: DatabaseInfo) -> JSON {

@@ -50,14 +50,14 @@ struct Ingest: ParsableCommand {
         options.restart = restart
         options.threads = output.threadCount
         let report = try output.withControl { control in
-            try Database.open(database, access: .create).ingest(files, options: options, control: control)
+            try Database.ingest(files, into: database, options: options, control: control)
         }
         if report.wasComplete {
             output.summary("this ingest is complete already: nothing was added")
         } else {
             output.summary(summary(of: report))
         }
-        output.print(json: json(report), table: table(report))
+        output.print(json: json(report), table: table(report), limit: 100)
     }
 
     private func summary(of report: IngestReport) -> String {

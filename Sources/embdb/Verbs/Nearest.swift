@@ -120,7 +120,7 @@ struct Nearest: ParsableCommand {
                 table.add(
                     [
                         query.name, String(cell.rank), cell.cell,
-                        cell.similarity.map { decimal(Double($0), 4) } ?? "", decimal(Double(cell.distance), 4),
+                        cell.similarity.map { decimal(Double($0), 6) } ?? "", decimal(Double(cell.distance), 6),
                     ] + cell.obs.filter { shown.contains($0.name) }.map { $0.value.description })
             }
         }
