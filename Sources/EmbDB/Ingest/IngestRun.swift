@@ -126,7 +126,7 @@ struct IngestRun {
     // MARK: The run
 
     mutating func perform(on database: Database) throws -> IngestReport {
-        if let done = state.ingests.first(where: { $0.key == key }) {
+        if let done = completed() {
             return try report(database, IngestCounts(), skipped: ["already_present": done.cells], wasComplete: true)
         }
         if let pending, pending.key != key, !options.restart {
@@ -141,7 +141,7 @@ struct IngestRun {
         }
         var work = try begin(database)
         do {
-            try run(database, &work)
+            try run(database, &work, isWhole: check.alreadyPresent == 0)
         } catch {
             try abandon(database, unless: error)
             throw error
@@ -150,6 +150,18 @@ struct IngestRun {
         if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
         if work.counts.withoutKnownGene > 0 { skipped["no_known_gene"] = work.counts.withoutKnownGene }
         return try report(database, work.counts, skipped: skipped, wasComplete: false)
+    }
+
+    /// The record of this ingest, unless some of its cells have been replaced or deleted since. Rows are in the order
+    /// of the ingests.
+    private func completed() -> CompletedIngest? {
+        var first = 0
+        for ingest in state.ingests {
+            let end = first + ingest.cells
+            if ingest.key == key, end <= live.count, (first..<end).allSatisfy({ live[$0] }) { return ingest }
+            first = end
+        }
+        return nil
     }
 
     /// The pending record that this run goes on from: the one there is, or a new one.
@@ -178,7 +190,8 @@ struct IngestRun {
         return work
     }
 
-    private func run(_ database: Database, _ work: inout PendingIngest) throws {
+    /// `isWhole`: no cell of the sources is skipped because its id is there.
+    private func run(_ database: Database, _ work: inout PendingIngest, isWhole: Bool) throws {
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var batch = IngestBatch(
             model: model, settings: settings, threads: options.threads,
@@ -199,17 +212,19 @@ struct IngestRun {
                         unit: "cells", phase: "embedding",
                         done: work.counts.added + work.counts.withoutKnownGene + batch.count, total: total))
                 if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
-                    try commit(database, &batch, &work, next: (number, next), isLast: false)
+                    try commit(database, &batch, &work, next: (number, next))
                     lastCommit = Date()
                 }
             }
         }
-        try commit(database, &batch, &work, next: (sources.count, 0), isLast: true)
+        try commit(database, &batch, &work, next: (sources.count, 0), lastKey: isWhole ? key : "")
     }
 
-    /// Writes what waits, and the position to go on from; with the last batch the pending state becomes the state.
+    /// Writes what waits, and the position to go on from. With the last batch the pending state becomes the state, and
+    /// the ingest is remembered under `lastKey`.
     private func commit(
-        _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int), isLast: Bool
+        _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int),
+        lastKey: String? = nil
     ) throws {
         let before = work
         try batch.embed()
@@ -220,8 +235,8 @@ struct IngestRun {
             // Somebody else may go on with the same ingest, or have dropped it.
             guard try MetaRecords.pending(transaction) == before else { throw otherWriter() }
             try batch.write(to: &after, visibleRows: state.rows, in: &transaction)
-            if isLast {
-                try finish(&after, in: &transaction)
+            if let lastKey {
+                try finish(&after, key: lastKey, in: &transaction)
             } else {
                 try MetaRecords.put(after, in: &transaction)
             }
@@ -229,14 +244,14 @@ struct IngestRun {
         work = after
     }
 
-    private func finish(_ work: inout PendingIngest, in transaction: inout WriteTransaction) throws {
+    private func finish(_ work: inout PendingIngest, key: String, in transaction: inout WriteTransaction) throws {
         var state = work.state
         if work.counts.added == 0, self.state.model == nil {
             throw EmbDBError(
                 .nothingFound, "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
                     + "check --gene-column and --layer")
         }
-        state.ingests.append(CompletedIngest(key: work.key, sources: work.sources, cells: work.counts.added))
+        state.ingests.append(CompletedIngest(key: key, sources: work.sources, cells: work.counts.added))
         var replaced: [(cell: String, row: UInt64)] = []
         try Layout.replacement.forEach(in: transaction) { cell, row in replaced.append((cell, row)) }
         if !replaced.isEmpty {

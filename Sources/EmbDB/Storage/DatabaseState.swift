@@ -52,7 +52,8 @@ struct ObsColumnDescription: Codable, Equatable {
 
 /// An ingest that is complete, so that the same one again adds nothing.
 struct CompletedIngest: Codable, Equatable {
-    /// SHA-256 over the sources' contents and every option that the result depends on.
+    /// SHA-256 over the sources' contents and every option that the result depends on; empty where cells were skipped
+    /// because their ids were there, since what is in the database is then not what is in the sources.
     var key: String
     /// The sources' file names, for people.
     var sources: [String]
