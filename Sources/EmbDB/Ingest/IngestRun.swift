@@ -236,18 +236,25 @@ struct IngestRun {
                 .nothingFound, "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
                     + "check --gene-column and --layer")
         }
-        state.ingests.append(CompletedIngest(key: work.key, sources: work.sources, cells: work.counts.added))
         var replaced: [(cell: String, row: UInt64)] = []
         try Layout.replacement.forEach(in: transaction) { cell, row in replaced.append((cell, row)) }
         if !replaced.isEmpty {
             var live = try MetaRecords.live(transaction, rows: state.rows)
             for (cell, row) in replaced {
-                if let old = try Layout.rowOfCell.value(for: cell, in: transaction) { live[Int(old)] = false }
+                if let old = try Layout.rowOfCell.value(for: cell, in: transaction) {
+                    live[Int(old)] = false
+                    // What that ingest brought is not all there any more: the same command may bring it back.
+                    state.ingests.removeAll { ($0.firstRow..<$0.firstRow + $0.cells).contains(Int(old)) }
+                }
                 try Layout.rowOfCell.put(row, for: cell, in: &transaction)
             }
             try MetaRecords.putDeleted(live, in: &transaction)
             try Layout.replacement.removeAll(in: &transaction)
         }
+        state.ingests.append(
+            CompletedIngest(
+                key: work.key, sources: work.sources, cells: work.counts.added,
+                firstRow: state.rows - work.counts.added))
         try MetaRecords.put(state, in: &transaction)
         try MetaRecords.put(nil as PendingIngest?, in: &transaction)
         work.state = state

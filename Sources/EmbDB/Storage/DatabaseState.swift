@@ -57,6 +57,8 @@ struct CompletedIngest: Codable, Equatable {
     /// The sources' file names, for people.
     var sources: [String]
     var cells: Int
+    /// The rows that it wrote.
+    var firstRow: Int
 }
 
 /// An ingest that is under way: the record `pending` of the table `meta`.
