@@ -77,7 +77,7 @@ let package = Package(
         tests("CellTransformer", ["Checkpoints", "Numerics"]),
         tests("EmbDB", ["Numerics"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], swiftSettings: swiftSettings),
+            name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], exclude: ["Fixtures"], swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x
