@@ -144,7 +144,10 @@ struct IngestRun {
             try run(database, &work)
         } catch {
             try abandon(database, unless: error)
-            throw error
+            guard EmbDBError(wrapping: error).code == .cancelled else { throw error }
+            throw EmbDBError(
+                .cancelled,
+                "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): run the same command again to go on")
         }
         var skipped: [String: Int] = [:]
         if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
@@ -181,7 +184,8 @@ struct IngestRun {
     private func run(_ database: Database, _ work: inout PendingIngest) throws {
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var batch = IngestBatch(
-            model: model, settings: settings, threads: options.threads,
+            model: model, settings: settings, threads: options.threads, total: total,
+            done: work.counts.added + work.counts.withoutKnownGene, control: control,
             obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
         var lastCommit = Date()
         for number in work.nextFile..<sources.count {
@@ -189,15 +193,9 @@ struct IngestRun {
             try batch.use(source, columns: work.state.columns, rule: options.values == .counts ? .counts : .normalized)
             var next = number == work.nextFile ? work.nextRow : 0
             while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
-                try control.checkCancelled(
-                    "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): "
-                        + "run the same command again to go on")
+                try control.checkCancelled("stopped")
                 try batch.add(rows)
                 next = rows.upperBound
-                control.progress(
-                    .init(
-                        unit: "cells", phase: "embedding",
-                        done: work.counts.added + work.counts.withoutKnownGene + batch.count, total: total))
                 if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
                     try commit(database, &batch, &work, next: (number, next), isLast: false)
                     lastCommit = Date()
