@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// How a caller watches a long task, and stops it.
 public struct Control: Sendable {
     /// A step of a long task: `done` of `total` units ("cells", "deletions").
@@ -28,6 +30,14 @@ public struct Control: Sendable {
         self.progress = progress
         self.warning = warning
         self.isCancelled = isCancelled
+    }
+
+    /// Counts cells as they are done, from several threads.
+    final class Counter: Sendable {
+        private let count: Atomic<Int>
+        init(from start: Int) { count = Atomic(start) }
+        /// One more; how many there are now.
+        func next() -> Int { count.add(1, ordering: .relaxed).newValue }
     }
 
     func checkCancelled(_ message: @autoclosure () -> String) throws(EmbDBError) {

@@ -18,6 +18,9 @@ struct IngestRun {
     private var live: Bitmap
     private var pending: PendingIngest?
     private var wasResumed = false
+    /// Whether no cell is skipped because its id is there. If one is, what the database holds may differ from what the
+    /// sources hold, and the ingest is not remembered as complete.
+    private var isWhole = true
 
     /// What a kill may cost; a commit takes some 10 ms.
     private static let secondsBetweenCommits = 0.5
@@ -126,7 +129,7 @@ struct IngestRun {
     // MARK: The run
 
     mutating func perform(on database: Database) throws -> IngestReport {
-        if let done = completed() {
+        if let done = state.ingests.first(where: { $0.key == key }) {
             return try report(database, IngestCounts(), skipped: ["already_present": done.cells], wasComplete: true)
         }
         if let pending, pending.key != key, !options.restart {
@@ -139,29 +142,21 @@ struct IngestRun {
         let check = try database.environment.read { transaction in
             try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
         }
+        isWhole = check.alreadyPresent == 0
         var work = try begin(database)
         do {
-            try run(database, &work, isWhole: check.alreadyPresent == 0)
+            try run(database, &work)
         } catch {
             try abandon(database, unless: error)
-            throw error
+            guard EmbDBError(wrapping: error).code == .cancelled else { throw error }
+            throw EmbDBError(
+                .cancelled,
+                "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): run the same command again to go on")
         }
         var skipped: [String: Int] = [:]
         if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
         if work.counts.withoutKnownGene > 0 { skipped["no_known_gene"] = work.counts.withoutKnownGene }
         return try report(database, work.counts, skipped: skipped, wasComplete: false)
-    }
-
-    /// The record of this ingest, unless some of its cells have been replaced or deleted since. Rows are in the order
-    /// of the ingests.
-    private func completed() -> CompletedIngest? {
-        var first = 0
-        for ingest in state.ingests {
-            let end = first + ingest.cells
-            if ingest.key == key, end <= live.count, (first..<end).allSatisfy({ live[$0] }) { return ingest }
-            first = end
-        }
-        return nil
     }
 
     /// The pending record that this run goes on from: the one there is, or a new one.
@@ -190,11 +185,11 @@ struct IngestRun {
         return work
     }
 
-    /// `isWhole`: no cell of the sources is skipped because its id is there.
-    private func run(_ database: Database, _ work: inout PendingIngest, isWhole: Bool) throws {
+    private func run(_ database: Database, _ work: inout PendingIngest) throws {
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var batch = IngestBatch(
-            model: model, settings: settings, threads: options.threads,
+            model: model, settings: settings, threads: options.threads, total: total,
+            done: work.counts.added + work.counts.withoutKnownGene, control: control,
             obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
         var lastCommit = Date()
         for number in work.nextFile..<sources.count {
@@ -202,29 +197,21 @@ struct IngestRun {
             try batch.use(source, columns: work.state.columns, rule: options.values == .counts ? .counts : .normalized)
             var next = number == work.nextFile ? work.nextRow : 0
             while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
-                try control.checkCancelled(
-                    "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): "
-                        + "run the same command again to go on")
+                try control.checkCancelled("stopped")
                 try batch.add(rows)
                 next = rows.upperBound
-                control.progress(
-                    .init(
-                        unit: "cells", phase: "embedding",
-                        done: work.counts.added + work.counts.withoutKnownGene + batch.count, total: total))
                 if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
-                    try commit(database, &batch, &work, next: (number, next))
+                    try commit(database, &batch, &work, next: (number, next), isLast: false)
                     lastCommit = Date()
                 }
             }
         }
-        try commit(database, &batch, &work, next: (sources.count, 0), lastKey: isWhole ? key : "")
+        try commit(database, &batch, &work, next: (sources.count, 0), isLast: true)
     }
 
-    /// Writes what waits, and the position to go on from. With the last batch the pending state becomes the state, and
-    /// the ingest is remembered under `lastKey`.
+    /// Writes what waits, and the position to go on from; with the last batch the pending state becomes the state.
     private func commit(
-        _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int),
-        lastKey: String? = nil
+        _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int), isLast: Bool
     ) throws {
         let before = work
         try batch.embed()
@@ -235,8 +222,8 @@ struct IngestRun {
             // Somebody else may go on with the same ingest, or have dropped it.
             guard try MetaRecords.pending(transaction) == before else { throw otherWriter() }
             try batch.write(to: &after, visibleRows: state.rows, in: &transaction)
-            if let lastKey {
-                try finish(&after, key: lastKey, in: &transaction)
+            if isLast {
+                try finish(&after, in: &transaction)
             } else {
                 try MetaRecords.put(after, in: &transaction)
             }
@@ -244,24 +231,33 @@ struct IngestRun {
         work = after
     }
 
-    private func finish(_ work: inout PendingIngest, key: String, in transaction: inout WriteTransaction) throws {
+    private func finish(_ work: inout PendingIngest, in transaction: inout WriteTransaction) throws {
         var state = work.state
         if work.counts.added == 0, self.state.model == nil {
             throw EmbDBError(
                 .nothingFound, "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
                     + "check --gene-column and --layer")
         }
-        state.ingests.append(CompletedIngest(key: key, sources: work.sources, cells: work.counts.added))
         var replaced: [(cell: String, row: UInt64)] = []
         try Layout.replacement.forEach(in: transaction) { cell, row in replaced.append((cell, row)) }
         if !replaced.isEmpty {
             var live = try MetaRecords.live(transaction, rows: state.rows)
             for (cell, row) in replaced {
-                if let old = try Layout.rowOfCell.value(for: cell, in: transaction) { live[Int(old)] = false }
+                if let old = try Layout.rowOfCell.value(for: cell, in: transaction) {
+                    live[Int(old)] = false
+                    // What that ingest brought is not all there any more: the same command may bring it back.
+                    state.ingests.removeAll { ($0.firstRow..<$0.firstRow + $0.cells).contains(Int(old)) }
+                }
                 try Layout.rowOfCell.put(row, for: cell, in: &transaction)
             }
             try MetaRecords.putDeleted(live, in: &transaction)
             try Layout.replacement.removeAll(in: &transaction)
+        }
+        if isWhole {
+            state.ingests.append(
+                CompletedIngest(
+                    key: work.key, sources: work.sources, cells: work.counts.added,
+                    firstRow: state.rows - work.counts.added))
         }
         try MetaRecords.put(state, in: &transaction)
         try MetaRecords.put(nil as PendingIngest?, in: &transaction)

@@ -52,12 +52,13 @@ struct ObsColumnDescription: Codable, Equatable {
 
 /// An ingest that is complete, so that the same one again adds nothing.
 struct CompletedIngest: Codable, Equatable {
-    /// SHA-256 over the sources' contents and every option that the result depends on; empty where cells were skipped
-    /// because their ids were there, since what is in the database is then not what is in the sources.
+    /// SHA-256 over the sources' contents and every option that the result depends on.
     var key: String
     /// The sources' file names, for people.
     var sources: [String]
     var cells: Int
+    /// The rows that it wrote.
+    var firstRow: Int
 }
 
 /// An ingest that is under way: the record `pending` of the table `meta`.
