@@ -66,6 +66,11 @@ let package = Package(
             dependencies: ["EmbDB", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: swiftSettings),
 
+        // For Tools/demo where the real cells cannot be fetched
+        .executableTarget(
+            name: "simulate-cells", dependencies: ["CHDF5", "Numerics"], path: "Tools/SimulateCells",
+            swiftSettings: swiftSettings),
+
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         tests("Numerics", ["CKernels"]),

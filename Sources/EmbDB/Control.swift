@@ -19,7 +19,7 @@ public struct Control: Sendable {
     let isCancelled: @Sendable () -> Bool
 
     /// - Parameters:
-    ///   - progress: called from any thread, one call at a time, many times a second at most.
+    ///   - progress: called from any thread, several at once, after every cell.
     ///   - warning: called with a sentence that a person should read.
     ///   - isCancelled: asked between small steps; once true, the task throws ``EmbDBError/Code/cancelled`` soon.
     public init(
