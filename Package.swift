@@ -66,6 +66,11 @@ let package = Package(
             dependencies: ["EmbDB", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: swiftSettings),
 
+        // For Tools/demo where the real cells cannot be fetched
+        .executableTarget(
+            name: "simulate-cells", dependencies: ["CHDF5", "Numerics"], path: "Tools/SimulateCells",
+            swiftSettings: swiftSettings),
+
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         tests("Numerics", ["CKernels"]),
@@ -77,7 +82,7 @@ let package = Package(
         tests("CellTransformer", ["Checkpoints", "Numerics"]),
         tests("EmbDB", ["AnnData", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore", "Numerics"], exclude: ["Fixtures"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], swiftSettings: swiftSettings),
+            name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], exclude: ["Fixtures"], swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x

@@ -34,8 +34,12 @@ package struct CellEmbedder: Sendable {
 
     /// One embedding per cell, in order: [cells, h].
     ///
-    /// - Throws: ``TransformerError`` that names the cell; every cell is checked before the first is run.
-    package func embed(_ cells: [CellInput]) throws(TransformerError) -> Matrix {
+    /// - Parameter cellDone: called after every cell, from any thread; false stops.
+    /// - Throws: ``TransformerError`` that names the cell; every cell is checked before the first is run. `stopped` if
+    ///   `cellDone` said so.
+    package func embed(
+        _ cells: [CellInput], cellDone: @Sendable () -> Bool = { true }
+    ) throws(TransformerError) -> Matrix {
         let h = encoder.configuration.hiddenSize
         var result = Matrix(rows: cells.count, columns: h)
         try result.values.withUnsafeMutableBufferPointer { buffer throws(TransformerError) in
@@ -45,6 +49,7 @@ package struct CellEmbedder: Sendable {
             try forEach(cells) { (index, workspace: borrowing BertWorkspace) throws(TransformerError) in
                 let vector = try workspace.pooled(pooling, genes: cells[index].genes)
                 for column in 0..<h { rows[index * h + column] = vector[column] }
+                guard cellDone() else { throw TransformerError(.stopped, detail: "stopped") }
             }
         }
         return result

@@ -18,6 +18,8 @@ public struct TransformerError: Error, Sendable, CustomStringConvertible {
         public static let noSuchLayer = Code(rawValue: "noSuchLayer")
         /// A position that the cell does not have.
         public static let noSuchPosition = Code(rawValue: "noSuchPosition")
+        /// The caller asked to stop between two cells.
+        public static let stopped = Code(rawValue: "stopped")
         /// The checkpoint has no masked-gene head, so there are no logits.
         public static let noLanguageModelHead = Code(rawValue: "noLanguageModelHead")
     }

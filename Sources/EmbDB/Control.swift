@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// How a caller watches a long task, and stops it.
 public struct Control: Sendable {
     /// A step of a long task: `done` of `total` units ("cells", "deletions").
@@ -17,7 +19,7 @@ public struct Control: Sendable {
     let isCancelled: @Sendable () -> Bool
 
     /// - Parameters:
-    ///   - progress: called from any thread, one call at a time, many times a second at most.
+    ///   - progress: called from any thread, several at once, after every cell.
     ///   - warning: called with a sentence that a person should read.
     ///   - isCancelled: asked between small steps; once true, the task throws ``EmbDBError/Code/cancelled`` soon.
     public init(
@@ -28,6 +30,14 @@ public struct Control: Sendable {
         self.progress = progress
         self.warning = warning
         self.isCancelled = isCancelled
+    }
+
+    /// Counts cells as they are done, from several threads.
+    final class Counter: Sendable {
+        private let count: Atomic<Int>
+        init(from start: Int) { count = Atomic(start) }
+        /// One more; how many there are now.
+        func next() -> Int { count.add(1, ordering: .relaxed).newValue }
     }
 
     func checkCancelled(_ message: @autoclosure () -> String) throws(EmbDBError) {

@@ -121,17 +121,4 @@ struct RankValueEncoderTests {
             #expect(cell.isTruncated == (ranked.count > 100))
         }
     }
-
-    @Test("medians are those of the counts per 10,000 that are not zero")
-    func medians() throws {
-        var accumulator = MedianAccumulator(geneCount: 4)
-        func add(_ genes: [Int32], _ values: [Double]) { accumulator.add(genes: genes.span, values: values.span) }
-        add([0, 1], [1, 3])
-        add([0], [5])
-        add([0, 1, 2], [1, 1, 0])
-        add([], [])
-        #expect(accumulator.cells == 3)
-        #expect(accumulator.medians() == [5000, 6250, nil, nil])
-        #expect(accumulator.detections(of: 0) == 3)
-    }
 }

@@ -59,6 +59,12 @@ struct CellSource {
         }
         if options.values == .normalized { return first }
         for name in candidates where try file.holdsWholeNumbers(layer: name) { return name }
+        // The value that is in the way says more than that there is one.
+        var reader = try file.countReader(layer: first, rule: .counts)
+        var batch = CountBatch()
+        for start in stride(from: 0, to: file.cellCount, by: 256) {
+            try reader.read(rows: start..<min(file.cellCount, start + 256), into: &batch)
+        }
         throw EmbDBError(
             .input,
             "no whole-number counts in \(candidates.joined(separator: ", ")) (\(file.path)): name the matrix of raw "

@@ -15,6 +15,10 @@ struct IngestBatch {
     private let model: EmbeddingModel
     private let settings: EmbeddingSettings
     private let threads: Int
+    private let control: Control
+    /// Cells of the whole ingest, and how many of them are behind us, those that wait included.
+    private let total: Int
+    private var done: Int
     private var obs: ObsWriter
 
     private var source: CellSource?
@@ -30,7 +34,13 @@ struct IngestBatch {
     private var truncated = 0
     private var withoutKnownGene = 0
 
-    init(model: EmbeddingModel, settings: EmbeddingSettings, threads: Int, obs: ObsWriter) {
+    init(
+        model: EmbeddingModel, settings: EmbeddingSettings, threads: Int, total: Int, done: Int, control: Control,
+        obs: ObsWriter
+    ) {
+        self.total = total
+        self.done = done
+        self.control = control
         self.model = model
         self.settings = settings
         self.threads = threads
@@ -67,6 +77,7 @@ struct IngestBatch {
         try reader?.read(rows: rows, into: &counts)
         let names = try source.cellIDs(rows)
         for (offset, row) in rows.enumerated() where source.selected[row] {
+            done += 1
             encoding.encode(counts, row: offset, genes: source.genes, by: model.encoder)
             if encoding.cell.isEmpty {
                 withoutKnownGene += 1
@@ -85,7 +96,13 @@ struct IngestBatch {
 
     /// Embeds the cells that wait for it.
     mutating func embed() throws {
-        embeddings += try model.embedder(settings, threads: threads).embed(inputs).values
+        let control = control
+        let total = total
+        let counter = Control.Counter(from: done - inputs.count)
+        embeddings += try model.embedder(settings, threads: threads).embed(inputs) {
+            control.progress(.init(unit: "cells", phase: "embedding", done: counter.next(), total: total))
+            return !control.isCancelled()
+        }.values
         inputs.removeAll(keepingCapacity: true)
     }
 

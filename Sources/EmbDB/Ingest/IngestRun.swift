@@ -18,6 +18,9 @@ struct IngestRun {
     private var live: Bitmap
     private var pending: PendingIngest?
     private var wasResumed = false
+    /// Whether no cell is skipped because its id is there. If one is, what the database holds may differ from what the
+    /// sources hold, and the ingest is not remembered as complete.
+    private var isWhole = true
 
     /// What a kill may cost; a commit takes some 10 ms.
     private static let secondsBetweenCommits = 0.5
@@ -139,12 +142,16 @@ struct IngestRun {
         let check = try database.environment.read { transaction in
             try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
         }
+        isWhole = check.alreadyPresent == 0
         var work = try begin(database)
         do {
             try run(database, &work)
         } catch {
             try abandon(database, unless: error)
-            throw error
+            guard EmbDBError(wrapping: error).code == .cancelled else { throw error }
+            throw EmbDBError(
+                .cancelled,
+                "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): run the same command again to go on")
         }
         var skipped: [String: Int] = [:]
         if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
@@ -181,7 +188,8 @@ struct IngestRun {
     private func run(_ database: Database, _ work: inout PendingIngest) throws {
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var batch = IngestBatch(
-            model: model, settings: settings, threads: options.threads,
+            model: model, settings: settings, threads: options.threads, total: total,
+            done: work.counts.added + work.counts.withoutKnownGene, control: control,
             obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
         var lastCommit = Date()
         for number in work.nextFile..<sources.count {
@@ -189,15 +197,9 @@ struct IngestRun {
             try batch.use(source, columns: work.state.columns, rule: options.values == .counts ? .counts : .normalized)
             var next = number == work.nextFile ? work.nextRow : 0
             while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
-                try control.checkCancelled(
-                    "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): "
-                        + "run the same command again to go on")
+                try control.checkCancelled("stopped")
                 try batch.add(rows)
                 next = rows.upperBound
-                control.progress(
-                    .init(
-                        unit: "cells", phase: "embedding",
-                        done: work.counts.added + work.counts.withoutKnownGene + batch.count, total: total))
                 if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
                     try commit(database, &batch, &work, next: (number, next), isLast: false)
                     lastCommit = Date()
@@ -251,10 +253,12 @@ struct IngestRun {
             try MetaRecords.putDeleted(live, in: &transaction)
             try Layout.replacement.removeAll(in: &transaction)
         }
-        state.ingests.append(
-            CompletedIngest(
-                key: work.key, sources: work.sources, cells: work.counts.added,
-                firstRow: state.rows - work.counts.added))
+        if isWhole {
+            state.ingests.append(
+                CompletedIngest(
+                    key: work.key, sources: work.sources, cells: work.counts.added,
+                    firstRow: state.rows - work.counts.added))
+        }
         try MetaRecords.put(state, in: &transaction)
         try MetaRecords.put(nil as PendingIngest?, in: &transaction)
         work.state = state

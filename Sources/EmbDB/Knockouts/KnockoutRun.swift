@@ -21,8 +21,6 @@ struct KnockoutRun {
 
     /// Cells are gathered until they make so many passes, so that short gene lists keep all threads busy too.
     private static let batch = 256
-    /// Passes between two looks at whether to stop.
-    private static let part = 64
 
     init(_ snapshot: Snapshot, _ options: KnockoutOptions, path: String, in transaction: borrowing ReadTransaction) throws {
         self.snapshot = snapshot
@@ -103,13 +101,8 @@ struct KnockoutRun {
     /// Embeds the cells as they are and perturbed, and adds what changed.
     private mutating func measure(_ cells: [Work], _ control: Control) throws {
         let inputs = cells.flatMap { cell in [cell.tokens] + cell.genes.map { perturb(cell.tokens, $0.token) } }
-        var embeddings: [[Float]] = []
-        embeddings.reserveCapacity(inputs.count)
-        for start in stride(from: 0, to: inputs.count, by: Self.part) {
-            try control.checkCancelled("stopped; a ranking keeps nothing: run it again, perhaps with --max-cells")
-            let part = try embedder.embed(Array(inputs[start..<min(inputs.count, start + Self.part)]))
-            for row in 0..<part.rows { embeddings.append(Array(part[row: row])) }
-        }
+        let matrix = try embedder.embed(inputs, control: control)
+        let embeddings = (0..<matrix.rows).map { Array(matrix[row: $0]) }
         forwards += inputs.count
         let shares = goalShares(embeddings, cells: cells.flatMap { Array(repeating: $0.row, count: $0.genes.count + 1) })
         var next = 0

@@ -43,5 +43,9 @@ struct StoredCellEmbedder {
     }
 
     /// One embedding a cell, given as the model reads it: [cells, dimension].
-    func embed(_ cells: [[UInt32]]) throws -> Matrix { try embedder.embed(cells.map(model.input)) }
+    ///
+    /// - Throws: `TransformerError` `stopped` if the caller asks for it between two cells.
+    func embed(_ cells: [[UInt32]], control: Control) throws -> Matrix {
+        try embedder.embed(cells.map(model.input)) { !control.isCancelled() }
+    }
 }

@@ -57,7 +57,6 @@ extension Database {
         let perturbation = try embedder.perturbation(options.edit)
         let step = 64
         for start in stride(from: 0, to: queries.rows.count, by: step) {
-            try control.checkCancelled("stopped")
             let range = start..<min(queries.rows.count, start + step)
             var inputs: [[UInt32]] = []
             for index in range {
@@ -73,7 +72,7 @@ extension Database {
                 }
                 inputs.append(outcome.tokens)
             }
-            queries.replaceVectors(range, by: try embedder.embed(inputs))
+            queries.replaceVectors(range, by: try embedder.embed(inputs, control: control))
             control.progress(.init(unit: "cells", phase: "embedding", done: range.upperBound, total: queries.rows.count))
         }
     }

@@ -7,6 +7,8 @@ final class ProgressBar: Sendable {
     private struct State {
         var phase = ""
         var phaseStart = Date()
+        /// What was done before the phase began, by an ingest that is taken up again.
+        var doneAtStart = 0
         var lastDrawn = Date.distantPast
         var isDrawn = false
     }
@@ -23,15 +25,16 @@ final class ProgressBar: Sendable {
             if state.phase != progress.phase {
                 state.phase = progress.phase
                 state.phaseStart = now
+                state.doneAtStart = progress.done
             }
             let elapsed = now.timeIntervalSince(state.phaseStart)
-            guard elapsed > 2, now.timeIntervalSince(state.lastDrawn) > 0.1, progress.done > 0 else { return }
+            guard elapsed > 2, now.timeIntervalSince(state.lastDrawn) > 0.1, progress.done > state.doneAtStart else { return }
             state.lastDrawn = now
             state.isDrawn = true
             let share = Double(progress.done) / Double(max(1, progress.total))
             let filled = Int(share * 24)
             let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
-            let rate = Double(progress.done) / elapsed
+            let rate = Double(progress.done - state.doneAtStart) / elapsed
             let left = Double(progress.total - progress.done) / rate
             let line =
                 "\(progress.phase) \(bar) \(progress.done)/\(progress.total) \(progress.unit), "

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Writes Tests/EndToEndTests/Fixtures: .h5ad files and the vocabulary of their genes, with anndata (needs anndata >= 0.12, h5py, scipy).
+
+Cells are drawn, by a fixed seed, around two cell types; "DCM" cells differ from "normal" ones in a few genes. The genes
+are real ones, of Sources/CDefaultModel/vocabulary.tsv.
+"""
+import os
+import sys
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+ROOT = os.path.join(os.path.dirname(__file__), "..")
+FOLDER = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "Tests", "EndToEndTests", "Fixtures")
+GENES = 240
+MARKERS = ["TTN", "MYH7", "MYBPC3", "NPPA", "COL1A1", "COL3A1", "DCN", "GATA4"]
+KEPT = ["ensembl_id", "symbol", "nonzero_median"]
+ad.settings.allow_write_nullable_strings = True
+
+
+def genes():
+    """`GENES` genes that the default model knows: the markers, then every so many-th line of its vocabulary."""
+    table = pd.read_csv(os.path.join(ROOT, "Sources", "CDefaultModel", "vocabulary.tsv"), sep="\t", dtype=str)
+    table = table[table.ensembl_id.str.startswith("ENSG") & table.symbol.notna()].drop_duplicates("symbol")
+    markers = table.set_index("symbol").loc[MARKERS].reset_index()[KEPT]
+    others = table[~table.symbol.isin(MARKERS)]
+    step = len(others) // (GENES - len(MARKERS))
+    others = others.iloc[::step].head(GENES - len(MARKERS))[KEPT]
+    return pd.concat([markers, others], ignore_index=True)
+
+
+NAMES = genes()
+
+
+def counts(cells, seed):
+    """[cells, genes] whole numbers; an even cell is a cardiomyocyte, and every third DCM."""
+    random = np.random.default_rng(seed)
+    level = random.gamma(0.25, 2.0, GENES)[None, :].repeat(cells, 0)
+    rows = np.arange(cells)
+    level[rows % 2 == 0, 0:4] += 12
+    level[rows % 2 == 1, 4:7] += 12
+    level[(rows % 3 == 0) & (rows % 2 == 0), 3] += 30
+    level[(rows % 3 == 0) & (rows % 2 == 1), 4] += 30
+    return random.poisson(level * random.uniform(0.6, 1.4, (cells, 1))).astype(np.float32)
+
+
+def frame(cells, prefix):
+    rows = np.arange(cells)
+    return pd.DataFrame(
+        {
+            "cell_type": pd.Categorical(np.where(rows % 2 == 0, "cardiomyocyte", "fibroblast")),
+            "disease": pd.Categorical(np.where(rows % 3 == 0, "DCM", "normal")),
+            "donor": pd.Categorical([None if row % 10 == 9 else f"D{row % 4}" for row in rows]),
+            "n_genes": 100 + rows * 7 % 90,
+            "score": np.where(rows % 7 == 6, np.nan, rows / 8),
+            "treated": rows % 5 == 0,
+            "checked": pd.array([None if row % 6 == 5 else row % 2 == 0 for row in rows], dtype="boolean"),
+            "age": pd.array([None if row % 8 == 7 else 40 + row % 30 for row in rows], dtype="Int64"),
+            "cell state": [f"state {row % 2}" for row in rows],
+        },
+        index=[f"{prefix}{row}" for row in rows])
+
+
+def data(x, obs, order=None):
+    order = np.arange(GENES) if order is None else order
+    var = pd.DataFrame({"ensembl_id": NAMES.ensembl_id.values[order]}, index=NAMES.symbol.values[order])
+    return ad.AnnData(X=sparse.csr_matrix(x[:, order]), obs=obs, var=var)
+
+
+def write(name, value):
+    """Writes the file; the large arrays are compressed, the many small ones would only grow by it."""
+    path = os.path.join(FOLDER, name + ".h5ad")
+    value.write_h5ad(path + ".plain")
+    with h5py.File(path + ".plain") as plain, h5py.File(path, "w") as file:
+        file.attrs.update(plain.attrs)
+
+        def copy(source, target):
+            for key, item in source.items():
+                if isinstance(item, h5py.Group):
+                    target.create_group(key).attrs.update(item.attrs)
+                    copy(item, target[key])
+                elif item.shape and item.size > 1500 and item.dtype.kind in "if":
+                    small = item[:].astype("i4") if item.dtype.kind == "i" else item[:]
+                    target.create_dataset(key, data=small, compression="gzip", compression_opts=9, shuffle=True)
+                    target[key].attrs.update(item.attrs)
+                else:
+                    plain.copy(item, target, key)
+
+        copy(plain, file)
+    os.remove(path + ".plain")
+
+
+def main():
+    os.makedirs(FOLDER, exist_ok=True)
+    with open(os.path.join(FOLDER, "vocabulary.tsv"), "w") as file:
+        file.write("token\tensembl_id\tsymbol\tnonzero_median\n0\t<pad>\t\t\n1\t<mask>\t\t\n")
+        for row in NAMES.itertuples():
+            file.write(f"{row.Index + 2}\t{row.ensembl_id}\t{row.symbol}\t{row.nonzero_median}\n")
+    x = counts(300, 1)
+    write("cells", data(x, frame(300, "cell")))
+    # Other cells: other columns, genes in another order and fewer of them.
+    obs = frame(40, "more").drop(columns=["donor", "score"])
+    obs["batch"] = pd.Categorical([f"B{row % 2}" for row in range(40)])
+    obs["weight"] = np.arange(40) / 4
+    obs["disease"] = pd.Categorical(["HCM"] * 40)
+    more = counts(40, 2)
+    write("more", data(more, obs, np.arange(GENES)[::-2]))
+    # Ids of `cells` again, with other counts and another disease.
+    obs = frame(30, "cell")
+    obs["disease"] = pd.Categorical(["recovered"] * 30)
+    write("changed", data(counts(30, 3), obs))
+    obs = frame(20, "typed")
+    obs["donor"] = np.arange(20) / 2
+    write("donor_is_number", data(counts(20, 4), obs))
+    # A value that is no count, in the last of many cells.
+    for name, value in [("negative", -3), ("fractional", 2.5), ("nan", np.nan)]:
+        bad = counts(150, 5)
+        bad[149, 17] = value
+        write(name, data(bad, frame(150, "bad")[["disease"]]))
+    # Normalized X, whole numbers in layers/counts; Ensembl ids with versions in the index.
+    raw = counts(25, 6)
+    both = data(np.log1p(raw / np.maximum(1, raw.sum(1, keepdims=True)) * 1e4), frame(25, "layer")[["cell_type"]])
+    both.layers["counts"] = sparse.csr_matrix(raw)
+    both.var = pd.DataFrame(index=[name + ".7" for name in NAMES.ensembl_id])
+    write("layers", both)
+    # Cells 3 and 7 have no gene that the model knows.
+    unknown = counts(12, 7)
+    unknown[[3, 7], :] = 0
+    write("empty_cells", data(unknown, frame(12, "thin")[["cell_type"]]))
+    mouse = data(raw, frame(25, "mouse")[["cell_type"]])
+    mouse.var = pd.DataFrame(index=[f"ENSMUSG{51951 + 3 * gene:011d}" for gene in range(GENES)])
+    write("mouse", mouse)
+    write("twice", data(raw, frame(25, "twice").rename(index={"twice9": "twice4"})))
+
+
+main()
