@@ -19,6 +19,9 @@ extension Database {
     ) throws(EmbDBError) -> IngestReport {
         try withEmbDBErrors {
             guard !files.isEmpty else { throw EmbDBError(.usage, "no file to ingest: name at least one") }
+            if let sample = options.sample, sample < 1 {
+                throw EmbDBError(.usage, "the number of cells to draw is \(sample): give a whole number from 1")
+            }
             let start = Date()
             let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
             let existing = size > 0 ? try open(path, access: .create) : nil
