@@ -80,7 +80,7 @@ let package = Package(
         tests("LMDBStore", ["Numerics"]),
         tests("Tokenizers", ["Checkpoints", "AnnData"]),
         tests("CellTransformer", ["Checkpoints", "Numerics"]),
-        tests("EmbDB", ["Numerics"]),
+        tests("EmbDB", ["AnnData", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore", "Numerics"], exclude: ["Fixtures"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], exclude: ["Fixtures"], swiftSettings: swiftSettings),
     ],

@@ -4,6 +4,9 @@ internal import Numerics
 /// NumPy's array file (format 1.0 and 2.0, as specified in `numpy.lib.format`): what ``Database`` exports embeddings
 /// to and takes query vectors from.
 public enum NPYFile {
+    /// More than any array of numbers needs; NumPy itself refuses to read headers above 10,000 bytes.
+    private static let longestHeader = 1 << 16
+
     /// The bytes before the data of a C-ordered array: magic, version, and the header padded to 64 bytes.
     static func header(descriptor: String, shape: [Int]) -> [UInt8] {
         let dimensions = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
@@ -42,6 +45,9 @@ public enum NPYFile {
             data[6] == 1
             ? (10, Int(data[8]) | Int(data[9]) << 8)
             : (12, (0..<4).reduce(0) { $0 | Int(data[8 + $1]) << (8 * $1) })
+        guard length <= longestHeader else {
+            throw fail("the .npy header is \(length) bytes long: save the vectors with numpy.save")
+        }
         guard start + length <= data.count else { throw fail("the .npy header is cut off: copy the file again") }
         let header = String(decoding: data[start..<start + length], as: UTF8.self)
         guard let descriptor = header.firstMatch(of: /'descr': *'([^']*)'/)?.1,
@@ -50,7 +56,11 @@ public enum NPYFile {
         guard !header.contains("'fortran_order': True") else {
             throw fail("the array is in Fortran order: save numpy.ascontiguousarray(vectors)")
         }
-        let shape = shapeText.split(separator: ",").compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
+        let sizes = shapeText.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        let shape = sizes.compactMap { Int($0) }
+        guard shape.count == sizes.count else {
+            throw fail("the .npy header says the shape (\(shapeText)): save the vectors with numpy.save")
+        }
         guard shape.count == 1 || shape.count == 2 else {
             throw fail("the array has \(shape.count) dimensions: one row a vector is expected, [vectors, dimension]")
         }

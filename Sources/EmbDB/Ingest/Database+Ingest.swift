@@ -18,26 +18,41 @@ extension Database {
         _ files: [String], into path: String, options: IngestOptions, control: Control = Control()
     ) throws(EmbDBError) -> IngestReport {
         try withEmbDBErrors {
-            guard !files.isEmpty else { throw EmbDBError(.usage, "no file to ingest: name at least one") }
-            let start = Date()
             let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-            let existing = size > 0 ? try open(path, access: .create) : nil
-            var run = try IngestRun(
-                reading: existing, path: path, files: files, options: options, control: control)
-            let database = try existing ?? open(path, access: .create)
-            var report = try run.perform(on: database)
-            try database.updateIndex(threads: options.threads, control: control)
-            report.seconds = Date().timeIntervalSince(start)
-            return report
+            return try ingest(
+                files, into: size > 0 ? open(path, access: .create) : nil, path: path, options: options,
+                control: control)
         }
     }
 
-    /// ``ingest(_:into:options:control:)`` into this database.
+    /// ``ingest(_:into:options:control:)`` into this database, which must be open for writing.
     ///
-    /// - Throws: as there.
+    /// - Throws: as there; `usage` if the database was opened read-only.
     public func ingest(
         _ files: [String], options: IngestOptions, control: Control = Control()
     ) throws(EmbDBError) -> IngestReport {
-        try Self.ingest(files, into: path, options: options, control: control)
+        try withEmbDBErrors {
+            guard environment.mode != .readOnly else {
+                throw EmbDBError(.usage, "the database was opened read-only (\(path)): open it for writing")
+            }
+            return try Self.ingest(files, into: self, path: path, options: options, control: control)
+        }
+    }
+
+    /// - Parameter existing: nil for a database that is made once the files and the model were found to be usable.
+    private static func ingest(
+        _ files: [String], into existing: Database?, path: String, options: IngestOptions, control: Control
+    ) throws -> IngestReport {
+        guard !files.isEmpty else { throw EmbDBError(.usage, "no file to ingest: name at least one") }
+        if let sample = options.sample, sample < 1 {
+            throw EmbDBError(.usage, "the number of cells to draw is \(sample): give a whole number from 1")
+        }
+        let start = Date()
+        var run = try IngestRun(reading: existing, path: path, files: files, options: options, control: control)
+        let database = try existing ?? open(path, access: .create)
+        var report = try run.perform(on: database)
+        try database.updateIndex(threads: options.threads, control: control)
+        report.seconds = Date().timeIntervalSince(start)
+        return report
     }
 }

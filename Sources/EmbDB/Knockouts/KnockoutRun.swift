@@ -32,6 +32,10 @@ struct KnockoutRun {
             }
             return rows
         }
+        if let count = options.maximumCells, count < 1 {
+            throw EmbDBError(.usage, "the number of cells to draw is \(count): give a whole number from 1")
+        }
+        guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
         let all = try select(options.from, "--from").rows
         to = try select(options.to, "--to")
         var random = SeededRandom(seed: options.seed)
@@ -140,7 +144,7 @@ struct KnockoutRun {
         let queries = Matrix(
             rows: embeddings.count, columns: snapshot.set.dimension, values: embeddings.flatMap { $0 })
         let found = snapshot.index.search(
-            queries: queries, k: options.k + 1, ef: snapshot.defaultEf, keeping: keepsAll ? nil : snapshot.live,
+            queries: queries, k: min(options.k, snapshot.state.rows) + 1, ef: snapshot.defaultEf, keeping: keepsAll ? nil : snapshot.live,
             threads: options.threads)
         return zip(found, cells).map { result, cell in
             let neighbors = result.neighbors.filter { $0.row != cell }.prefix(options.k)

@@ -37,6 +37,7 @@ extension Database {
         case .vectors(let vectors):
             return try ResolvedQueries(vectors: vectors, dimension: snapshot.settings.dimension)
         case .cells(let cells):
+            if cells.isEmpty { throw EmbDBError(.usage, "there is no query cell: name at least one") }
             for cell in cells { rows.append(try snapshot.row(of: cell, path: path, in: transaction)) }
         case .selection(let text):
             rows = try StoredObs.select(text, state: snapshot.state, live: snapshot.live, in: transaction).rows
@@ -82,7 +83,7 @@ extension Database {
     ) -> [Found] {
         let ef = options.ef ?? snapshot.defaultEf
         // One more, for the query cell itself.
-        let k = options.k + (queries.rows.isEmpty ? 0 : 1)
+        let k = min(options.k, snapshot.state.rows) + (queries.rows.isEmpty ? 0 : 1)
         var results = [Found?](repeating: nil, count: queries.vectors.rows)
         for group in filters.groups {
             let vectors = queries.vectors(group.queries)

@@ -32,7 +32,8 @@ struct Snapshot {
         model = state.model
         live = try MetaRecords.live(transaction, rows: state.rows)
         let set = try StoredVectors.set(transaction, settings: settings, rows: state.rows)
-        let description = try MetaRecords.index(transaction)
+        // Derived, as the graph: a damaged record is as good as none.
+        let description = try? MetaRecords.index(transaction)
         let graph = Self.graph(description, rows: state.rows, transaction)
         index = HNSWIndex(set: set, level0: graph, medoids: graph.count > 0 ? description?.entries ?? [] : [])
         recommendedEf = graph.count > 0 ? description?.recommendedEf : nil

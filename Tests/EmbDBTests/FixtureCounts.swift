@@ -1,0 +1,44 @@
+import AnnData
+import CellTransformer
+import EmbDB
+
+/// The counts of a fixture's X by cell id and Ensembl id, read without any of the ingest.
+struct FixtureCounts {
+    /// Cell id → (Ensembl id without version → count).
+    private(set) var counts: [String: [String: Double]] = [:]
+    private(set) var totals: [String: Double] = [:]
+
+    init(_ path: String) throws {
+        let file = try AnnDataFile(path: path)
+        let ids = try file.obs.index.readTexts(rows: 0..<file.cellCount)
+        let genes = try file.genes(of: "X")
+        let names = try genes.index.readTexts(rows: 0..<genes.count)
+        var reader = try file.countReader(layer: "X", rule: .counts)
+        var batch = CountBatch()
+        try reader.read(rows: 0..<file.cellCount, into: &batch)
+        for row in 0..<file.cellCount {
+            let id = ids[row] ?? ""
+            for entry in batch.entries(row) where batch.values[entry] > 0 {
+                let name = String((names[Int(batch.indices[entry])] ?? "").split(separator: ".")[0])
+                counts[id, default: [:]][name, default: 0] += batch.values[entry]
+                totals[id, default: 0] += batch.values[entry]
+            }
+        }
+    }
+
+    /// Genes of the tests' vocabulary that the cell has.
+    func genes(ofCell id: String) -> Int {
+        counts[id]?.keys.filter { Int($0.dropFirst(4)).map { (1...TinyModel.genes).contains($0) } ?? false }.count ?? 0
+    }
+}
+
+extension Workspace {
+    /// The model's configuration as its folder says it.
+    func configuration() throws -> BertConfiguration {
+        try BertConfiguration(
+            vocabularySize: tiny.vocabularySize, hiddenSize: TinyModel.hidden, layerCount: 2, headCount: 2,
+            feedForwardSize: 32, maximumLength: tiny.maximumLength)
+    }
+
+    func weights() throws -> BertWeights { BertWeights(try configuration(), seed: tiny.seed) }
+}
