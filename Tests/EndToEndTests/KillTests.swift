@@ -118,7 +118,8 @@ struct KillTests {
         #expect(try bench.run("verify", bench.database).exitCode == 2)
         #expect(try bench.run("nearest", bench.database, "--cell", "cell0").exitCode != 0)
         try bench.refused(
-            1, ["ingest", bench.database, Workbench.fixture("more"), "--model", bench.model], saying: "cells.h5ad", "--restart")
+            1, ["ingest", bench.database, Workbench.fixture("more"), "--model", bench.model], saying: "cells.h5ad",
+            "--restart")
         try bench.ingest("cells")
         let isEqual = try Contents(bench.database) == Contents(uninterrupted)
         #expect(isEqual)

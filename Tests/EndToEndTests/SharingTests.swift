@@ -35,7 +35,9 @@ struct SharingTests {
     func twoWriters() throws {
         let bench = try Workbench(.slow)
         func start(_ fixture: String) throws -> RunningCommand {
-            try CommandLineTool.embdb.start(["ingest", bench.database, Workbench.fixture(fixture), "--model", bench.model])
+            try CommandLineTool.embdb.start([
+                "ingest", bench.database, Workbench.fixture(fixture), "--model", bench.model,
+            ])
         }
         let running = [("cells", try start("cells")), ("more", try start("more"))]
         var failed: [String] = []
