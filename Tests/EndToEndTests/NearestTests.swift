@@ -162,6 +162,11 @@ struct NearestTests {
         for (one, other) in zip(same, plain) {
             #expect(abs((one["distance"].double ?? 9) - (other["distance"].double ?? -9)) < 1e-6)
         }
+        // One line a gene, however many cells there are.
+        let many = try bench.run(
+            "nearest", bench.database, "--cells", "n_genes < 150", "-k", "1", "--delete", lacking, "--format", "json")
+        #expect(many.exitCode == 0)
+        #expect(many.stderr.split(separator: "\n").count { $0.hasPrefix("warning: ") } == 1, "\(many.stderr)")
         let quiet = try bench.run(
             "nearest", bench.database, "--cell", "cell0", "--delete", lacking, "--quiet")
         #expect(quiet.stderr.isEmpty)

@@ -22,7 +22,7 @@ struct RealDataTests {
     }
 
     /// Cells of each file.
-    private static let sample = ProcessInfo.processInfo.environment["EMBDB_SLOW_TESTS"] == nil ? 20 : 50
+    private static let sample = ProcessInfo.processInfo.environment["EMBDB_SLOW_TESTS"] == nil ? 12 : 50
 
     private func writeModel(_ path: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
