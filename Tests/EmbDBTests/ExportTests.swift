@@ -7,7 +7,8 @@ struct ExportTests {
     @Test("say the same in all files, in the order of ingestion")
     func contents() throws {
         let space = try Workspace(isV2: true)
-        let database = try space.ingested([Fixture.small, Fixture.other]) { $0.onConflict = .skip }
+        let database = try space.ingested([Fixture.small])
+        _ = try database.ingest([Fixture.other], options: space.options { $0.onConflict = .skip })
         let exports = try space.exports(database)
         let counts = try FixtureCounts(Fixture.small)
         #expect(exports.columns[0] == "cell")

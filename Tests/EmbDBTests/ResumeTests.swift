@@ -117,8 +117,9 @@ struct ResumeTests {
         let space = try Workspace()
         let database = try space.database()
         #expect(Self.code {
-            _ = try database.ingest([Fixture.small], options: space.options(), control: Self.stopping(at: 1))
+            _ = try database.ingest([Fixture.broken], options: space.options(), control: Self.stopping(at: 2))
         } == .cancelled)
+        #expect(try database.info().pendingIngest != nil)
         let other = try Workspace(isV2: true)
         _ = try database.ingest([Fixture.small], options: other.options { $0.restart = true })
         #expect(try database.info().summary.model?.kind == "Geneformer V2")
