@@ -109,7 +109,7 @@ struct KillTests {
         try #require(pending > 0, "the ingest was over before it could be interrupted")
         process.send(SIGINT)
         let result = try process.wait()
-        #expect(result.exitCode == 130, "\(result.stderr)")
+        try #require(result.exitCode == 130, "\(result.stderr)")
         #expect(result.stdout.isEmpty)
         #expect(result.lastErrorLine.hasPrefix("embdb: "))
         let info = try bench.ask("info")

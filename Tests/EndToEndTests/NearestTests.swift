@@ -89,7 +89,7 @@ struct NearestTests {
     func nobody() throws {
         for options in [
             ["--cells", "age > 900"], ["--cell", "cell0", "--where", "age > 900"],
-            ["--cell", "cell0", "--where", "cell == \"cell0\""], ["--cell", "cell0", "--max-distance", "-1"],
+            ["--cell", "cell0", "--where", "cell == \"cell0\""], ["--cell", "cell0", "--max-distance=-1"],
         ] {
             let result = try CommandLineTool.embdb.run(["nearest", bench.database] + options + ["--format", "json"])
             #expect(result.exitCode == 2, "\(result.command): \(result.stderr)")

@@ -21,6 +21,9 @@ struct RealDataTests {
         static let areThere = all.allSatisfy { SharedData.has($0.path) } && SharedData.has("data/geneformer/gc30M")
     }
 
+    /// Cells of each file.
+    private static let sample = ProcessInfo.processInfo.environment["EMBDB_SLOW_TESTS"] == nil ? 20 : 50
+
     private func writeModel(_ path: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try """
@@ -42,17 +45,17 @@ struct RealDataTests {
         let result = try CommandLineTool.embdb.run(
             [
                 "ingest", database, SharedData.path(file.path), "--model", folder.file("v1-10m"), "--dictionaries",
-                SharedData.path("data/geneformer/gc30M"), "--sample", "20", "--format", "json",
+                SharedData.path("data/geneformer/gc30M"), "--sample", "\(Self.sample)", "--format", "json",
             ], timeLimit: 300)
         try #require(result.exitCode == 0, "\(result.stderr)")
         let answer = try result.json()
-        #expect(answer["cells_added"].int == 20)
+        #expect(answer["cells_added"].int == Self.sample)
         #expect(answer["layer"].string == file.layer)
         #expect(answer["database"]["dimension"].int == 256)
-        #expect((answer["genes_matched"].int ?? 0) > 10_000)
+        #expect((answer["genes_matched"].int ?? 0) > 600)
 
         let contents = try Contents(database)
-        #expect(contents.cells.count == 20)
+        #expect(contents.cells.count == Self.sample)
         let nearest = try CommandLineTool.embdb.run(
             ["nearest", database, "--cell", contents.cells[7], "-k", "5", "--format", "json"])
         #expect(nearest.exitCode == 0, "\(nearest.stderr)")

@@ -13,7 +13,7 @@ final class Workbench: Sendable {
         var maximumLength = 256
 
         /// Slow enough that an ingest of the fixture takes a second or two.
-        static let slow = Model(layers: 8, hidden: 256, feedForward: 1024)
+        static let slow = Model(layers: 6, hidden: 256, feedForward: 1024)
     }
 
     let folder: TemporaryFolder

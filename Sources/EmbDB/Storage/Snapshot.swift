@@ -1,3 +1,4 @@
+internal import AnnData
 internal import HNSW
 internal import LMDBStore
 internal import Numerics
@@ -62,16 +63,19 @@ struct Snapshot {
             .model, "the database has vectors but no model (\(path)): cells can only be changed where embdb embedded them")
     }
 
+    /// So many ids are looked through for what a wrong one may have meant: a fraction of a second.
+    private static let idsToCompare = 100_000
+
     /// The live row of a cell.
     ///
     /// - Throws: ``EmbDBError/Code/unknownCell`` with the nearest ids.
     func row(of cell: String, path: String, in transaction: borrowing ReadTransaction) throws -> Int {
         if let row = try StoredCells.row(of: cell, state: state, live: live, in: transaction) { return row }
-        var near: [String] = []
-        try Layout.rowOfCell.forEach(from: String(cell.prefix(4)), in: transaction) { id, row in
-            guard near.count < 3, row < UInt64(state.rows), live[Int(row)] else { return }
-            near.append(id)
+        var ids: [String] = []
+        try Layout.cellOfRow.forEach(upTo: UInt64(min(state.rows, Self.idsToCompare)), in: transaction) { row, id in
+            if live[Int(row)] { ids.append(id) }
         }
+        let near = nearestNames(to: cell, in: ids)
         let advice = near.isEmpty ? "list the ids with: embdb export DB cells.tsv" : "ids near it are \(near.joined(separator: ", "))"
         throw EmbDBError(.unknownCell, "there is no cell \(cell) (\(path)): \(advice)")
     }
