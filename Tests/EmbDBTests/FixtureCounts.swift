@@ -1,6 +1,8 @@
 import AnnData
 import CellTransformer
+import Checkpoints
 import EmbDB
+import Foundation
 
 /// The counts of a fixture's X by cell id and Ensembl id, read without any of the ingest.
 struct FixtureCounts {
@@ -40,5 +42,21 @@ extension Workspace {
             feedForwardSize: 32, maximumLength: tiny.maximumLength)
     }
 
-    func weights() throws -> BertWeights { BertWeights(try configuration(), seed: tiny.seed) }
+    func weights() throws -> BertWeights {
+        let file = model + "/model.safetensors"
+        guard FileManager.default.fileExists(atPath: file) else {
+            return BertWeights(try configuration(), seed: tiny.seed)
+        }
+        return try BertWeights(configuration(), from: SafetensorsFile(path: file))
+    }
+
+    /// Writes the model's weights as a file, all matrices 20 times as large, so that everything depends on everything.
+    func strengthenWeights() throws {
+        let weights = try weights()
+        let tensors = try weights.tensorNames.map { name in
+            let shape = weights.shape(of: name) ?? []
+            return (name, shape, try weights.floats(name).map { shape.count == 2 ? $0 * 20 : $0 })
+        }
+        try ModelFolderTests.safetensors(tensors).write(to: URL(fileURLWithPath: model + "/model.safetensors"))
+    }
 }

@@ -96,6 +96,8 @@ struct KnockoutTests {
             as [(Bool, KnockoutOptions.Mode)])
     func numbers(isV2: Bool, mode: KnockoutOptions.Mode) throws {
         let space = try Workspace(isV2: isV2)
+        // `<cls>` of an untrained model hardly sees the genes: distances would be below what f32 can tell apart.
+        if isV2 { try space.strengthenWeights() }
         let database = try space.ingested([Fixture.small])
         let exports = try space.exports(database)
         var options = KnockoutOptions(from: Self.sick, to: Self.healthy)

@@ -84,7 +84,7 @@ struct NearestTests {
         options.k = 9
         options.filter = #"state == "sick" or donor is missing"#
         options.excludeSame = "donor"
-        options.maximumDistance = 0.05
+        options.maximumDistance = 0.02
         let queries = Array(exports.ids.enumerated().filter { $0.offset % 5 == 0 || exports.obs[$0.offset]["donor"] == "" })
         #expect(queries.contains { exports.obs[$0.offset]["donor"] == "" })
         let answer = try database.nearest(.cells(queries.map(\.element)), options: options)
@@ -97,7 +97,7 @@ struct NearestTests {
                     && (donor.isEmpty || obs["donor"] != donor)
             }
             let near = oracle.nearest(to: exports.vectors[query.offset], among: rows).prefix(9)
-                .filter { $0.distance <= 0.05 }
+                .filter { $0.distance <= 0.02 }
             kept += near.count
             Self.expectSame(found.neighbors, Array(near), exports, k: 9)
         }

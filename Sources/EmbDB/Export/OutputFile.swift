@@ -10,7 +10,7 @@ struct OutputFile: ~Copyable {
 
     init(_ path: String) throws(EmbDBError) {
         self.path = path
-        temporary = path + ".embdb-partial-\(ProcessInfo.processInfo.processIdentifier)"
+        temporary = path + ".embdb-partial-\(UUID().uuidString)"
         guard FileManager.default.createFile(atPath: temporary, contents: nil),
             let handle = FileHandle(forWritingAtPath: temporary)
         else {

@@ -114,7 +114,7 @@ struct IngestBatch {
         for (offset, id) in ids.enumerated() {
             let row = UInt64(first + offset)
             try Layout.cellOfRow.append(id, for: row, in: &transaction)
-            try Layout.tokens.append(stored[offset], for: row, in: &transaction)
+            try Layout.tokens.append(Checksummed.seal(stored[offset]), for: row, in: &transaction)
             // Checked before: an id that is there belongs to a cell that this one replaces, or to a deleted one.
             if let old = try Layout.rowOfCell.value(for: id, in: transaction), old < UInt64(visibleRows) {
                 try Layout.replacement.put(row, for: id, in: &transaction)

@@ -1,7 +1,7 @@
 /// Options of ``Database/ingest(_:options:control:)``.
 public struct IngestOptions: Sendable {
     /// What to do with a cell whose id is in the database already.
-    public enum Conflict: String, Sendable, CaseIterable {
+    public enum Conflict: String, Codable, Sendable, CaseIterable {
         case error, skip, replace
     }
 

@@ -68,6 +68,7 @@ struct IngestRun {
         }
         let model = try ModelFolder.load(name, dictionaries: options.dictionaries, warning: control.warning)
         if let stored, stored.sha256 != model.sha256 {
+            if state.model == nil, let pending { throw unfinished(pending, state, path) }
             throw EmbDBError(
                 .model,
                 "the database has another model, \(stored.name) (sha256 \(stored.sha256.prefix(12)), \(model.name) is "
@@ -128,17 +129,23 @@ struct IngestRun {
 
     // MARK: The run
 
+    private func continues(_ pending: PendingIngest) -> Bool {
+        pending.key == key && pending.conflict == options.onConflict
+    }
+
+    private static func unfinished(_ pending: PendingIngest, _ state: DatabaseState, _ path: String) -> EmbDBError {
+        EmbDBError(
+            .pendingIngest,
+            "an unfinished ingest of \(pending.sources.joined(separator: ", ")) is pending "
+                + "(\(pending.state.rows - state.rows) cells so far, \(path)): run that command again to "
+                + "finish it, or give --restart to drop it")
+    }
+
     mutating func perform(on database: Database) throws -> IngestReport {
         if let done = state.ingests.first(where: { $0.key == key }) {
             return try report(database, IngestCounts(), skipped: ["already_present": done.cells], wasComplete: true)
         }
-        if let pending, pending.key != key, !options.restart {
-            throw EmbDBError(
-                .pendingIngest,
-                "an unfinished ingest of \(pending.sources.joined(separator: ", ")) is pending "
-                    + "(\(pending.state.rows - state.rows) cells so far, \(path)): run that command again to "
-                    + "finish it, or give --restart to drop it")
-        }
+        if let pending, !continues(pending), !options.restart { throw Self.unfinished(pending, state, path) }
         let check = try database.environment.read { transaction in
             try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
         }
@@ -147,7 +154,7 @@ struct IngestRun {
         do {
             try run(database, &work)
         } catch {
-            try abandon(database, unless: error)
+            try? abandon(database, unless: error)
             guard EmbDBError(wrapping: error).code == .cancelled else { throw error }
             throw EmbDBError(
                 .cancelled,
@@ -161,11 +168,12 @@ struct IngestRun {
 
     /// The pending record that this run goes on from: the one there is, or a new one.
     private mutating func begin(_ database: Database) throws -> PendingIngest {
-        if let pending, pending.key == key, !options.restart {
+        if let pending, continues(pending), !options.restart {
             wasResumed = pending.counts.added > 0
             return pending
         }
-        var work = PendingIngest(state: state, key: key, sources: sources.map { ($0.path as NSString).lastPathComponent })
+        var work = PendingIngest(
+            state: state, key: key, conflict: options.onConflict, sources: sources.map { ($0.path as NSString).lastPathComponent })
         work.state.model = ModelReference(name: model.name, sha256: model.sha256)
         work.state.embedding = settings
         work.state.columns = try ObsSchema.union(state.columns, sources, warning: control.warning)

@@ -30,10 +30,9 @@ struct ObsWriter {
     init(_ columns: [ObsColumnDescription], in transaction: borrowing some Transaction & ~Copyable) throws {
         for (number, column) in columns.enumerated() {
             var dictionary: [String: Int32] = [:]
-            try Layout.names(ofColumn: number).forEach(upTo: UInt32(column.categoryCount), in: transaction) { code, name in
+            for (code, name) in try StoredObs.names(number, column, in: transaction).enumerated() {
                 dictionary[name] = Int32(code)
             }
-            if column.kind == .boolean { dictionary = ["False": 0, "True": 1] }
             dictionaries.append(dictionary)
             newNames.append([])
         }
@@ -81,7 +80,7 @@ struct ObsWriter {
             let number = targets[index].number
             for (offset, name) in newNames[number].enumerated() {
                 let code = UInt32(columns[number].categoryCount + offset)
-                try Layout.names(ofColumn: number).put(name, for: code, in: &transaction)
+                try Layout.names(ofColumn: number).put(Checksummed.seal(Array(name.utf8)), for: code, in: &transaction)
             }
             columns[number].categoryCount += newNames[number].count
             newNames[number].removeAll()

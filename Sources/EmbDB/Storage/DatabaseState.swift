@@ -66,6 +66,8 @@ struct PendingIngest: Codable, Equatable {
     /// What the state becomes with the last batch; its ``DatabaseState/rows`` counts the rows written so far.
     var state: DatabaseState
     var key: String
+    /// What happens to cells that are there already: not in the key, since it is of no account once all is done.
+    var conflict: IngestOptions.Conflict
     var sources: [String]
     /// The next file and the next row in it.
     var nextFile = 0

@@ -15,7 +15,7 @@ enum Layout {
     static let cellOfRow = Table<UInt64, String>("cells.id")
     /// Cell id → new row, for cells of an unfinished ingest that replace visible ones.
     static let replacement = Table<String, UInt64>("cells.replacement")
-    /// Row → ranked tokens and counts of the cell, as `StoredCell` writes them.
+    /// Row → ranked tokens and counts of the cell, as `StoredCell` writes them, ``Checksummed``.
     static let tokens = Table<UInt64, [UInt8]>("tokens")
     /// `<sha256>/record`, `<sha256>/vocabulary.tsv`, `<sha256>/mapping.tsv`, `<sha256>/tensor/<name>`.
     static let model = Table<String, [UInt8]>("model")
@@ -23,8 +23,8 @@ enum Layout {
     /// The longest cell id: an id is a key.
     static let longestCellID = 500
 
-    /// Code → name of a category column.
-    static func names(ofColumn number: Int) -> Table<UInt32, String> { Table("obs.\(number).names") }
+    /// Code → name of a category column, ``Checksummed`` UTF-8.
+    static func names(ofColumn number: Int) -> Table<UInt32, [UInt8]> { Table("obs.\(number).names") }
 
     /// The values of obs column `number`.
     static func obs(_ number: Int, _ kind: ObsColumnDescription.Kind) -> BlockColumn {

@@ -1,10 +1,9 @@
-internal import CZlib
 internal import Foundation
 internal import LMDBStore
 internal import Numerics
 
 /// The records of the table `meta`: `magic`, `format` (u32), and `state`, `pending`, `index` (JSON) and `deleted`
-/// (64 rows a u64), each behind its CRC-32.
+/// (64 rows a u64), each ``Checksummed``.
 enum MetaRecords {
     private static let json: @Sendable () -> JSONEncoder = {
         let encoder = JSONEncoder()
@@ -114,21 +113,14 @@ enum MetaRecords {
         _ name: String, in transaction: borrowing some Transaction & ~Copyable
     ) throws -> [UInt8]? {
         guard let bytes = try Layout.meta.value(for: name, in: transaction) else { return nil }
-        guard bytes.count >= 4 else { throw damaged(name) }
-        let content = Array(bytes[4...])
-        guard checksum(content) == Array(bytes[..<4]) else { throw damaged(name) }
+        guard let content = Checksummed.open(bytes) else { throw damaged(name) }
         return content
     }
 
     private static func putChecked(
         _ content: [UInt8], as name: String, in transaction: inout WriteTransaction
     ) throws {
-        try Layout.meta.put(checksum(content) + content, for: name, in: &transaction)
-    }
-
-    private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
-        let crc = UInt32(truncatingIfNeeded: bytes.withUnsafeBufferPointer { crc32_z(0, $0.baseAddress, $0.count) })
-        return withUnsafeBytes(of: crc.littleEndian) { Array($0) }
+        try Layout.meta.put(Checksummed.seal(content), for: name, in: &transaction)
     }
 
     private static func damaged(_ name: String) -> EmbDBError {

@@ -26,7 +26,12 @@ enum StoredCells {
         in transaction: borrowing some Transaction & ~Copyable
     ) throws {
         let found: Void? = try Layout.tokens.withBytes(for: UInt64(row), in: transaction) { span in
-            try StoredCell.read(span, vocabularyCount: vocabularyCount, into: &cell)
+            guard Checksummed.isWhole(span) else {
+                throw EmbDBError(
+                    .corrupted, "the tokens of row \(row) are damaged: restore a backup, or ingest again into a new file")
+            }
+            try StoredCell.read(
+                span.extracting(droppingFirst: Checksummed.headerBytes), vocabularyCount: vocabularyCount, into: &cell)
         }
         if found == nil {
             throw EmbDBError(.corrupted, "row \(row) has no tokens: restore a backup, or ingest again into a new file")

@@ -65,8 +65,10 @@ enum StoredObs {
         if column.kind == .boolean { return ["False", "True"] }
         var names: [String] = []
         names.reserveCapacity(column.categoryCount)
-        try Layout.names(ofColumn: number).forEach(upTo: UInt32(column.categoryCount), in: transaction) { code, name in
-            guard Int(code) == names.count else { throw damaged(column.name, Int(code)) }
+        try Layout.names(ofColumn: number).forEach(upTo: UInt32(column.categoryCount), in: transaction) { code, bytes in
+            guard Int(code) == names.count, let content = Checksummed.open(bytes),
+                let name = String(validating: content, as: UTF8.self)
+            else { throw damaged(column.name, Int(code)) }
             names.append(name)
         }
         guard names.count == column.categoryCount else { throw damaged(column.name, names.count) }
