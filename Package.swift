@@ -26,7 +26,7 @@ let package = Package(
         .executable(name: "embdb", targets: ["embdb"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // Floor 0: C
@@ -56,7 +56,8 @@ let package = Package(
         swift(
             "EmbDB",
             [
-                "AnnData", "CCrypto", "CDefaultModel", "CKernels", "CZlib", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore",
+                "AnnData", "CCrypto", "CDefaultModel", "CKernels", "CZlib", "CellTransformer", "Checkpoints", "HNSW",
+                "LMDBStore",
                 "Numerics", "Tokenizers",
             ]),
 
@@ -80,9 +81,12 @@ let package = Package(
         tests("LMDBStore", ["Numerics"]),
         tests("Tokenizers", ["Checkpoints", "AnnData"]),
         tests("CellTransformer", ["Checkpoints", "Numerics"]),
-        tests("EmbDB", ["AnnData", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore", "Numerics"], exclude: ["Fixtures"]),
+        tests(
+            "EmbDB", ["AnnData", "CellTransformer", "Checkpoints", "HNSW", "LMDBStore", "Numerics"],
+            exclude: ["Fixtures"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], exclude: ["Fixtures"], swiftSettings: swiftSettings),
+            name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], exclude: ["Fixtures"],
+            swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x

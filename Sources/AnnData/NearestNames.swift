@@ -10,7 +10,9 @@ package func nearestNames(to name: String, in names: [String], atMost limit: Int
         if contains(wanted, other) { distance = min(distance, 2) }
         if distance <= max(2, wanted.count / 3) { found.append((distance, order)) }
     }
-    found.sort { ($0.distance, $0.order) < ($1.distance, $1.order) }
+    found.sort { (a, b) in
+        (a.distance, names[a.order].count, a.order) < (b.distance, names[b.order].count, b.order)
+    }
     return found.prefix(limit).map { names[$0.order] }
 }
 

@@ -116,7 +116,8 @@ struct DatabaseCheck {
 
     func graph(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
         guard let description = try MetaRecords.index(transaction) else { return 0 }
-        guard try Layout.graph.verify(in: transaction) == description.rows, description.rows <= snapshot.state.rows else {
+        guard try Layout.graph.verify(in: transaction) == description.rows, description.rows <= snapshot.state.rows
+        else {
             throw fault("the graph has another number of rows than it says")
         }
         do {

@@ -38,8 +38,8 @@ extension Vocabulary {
         return nil
     }
 
-    /// Names of up to `limit` genes that `text` may be a slip of: symbols (ids, if it looks like one) that it begins
-    /// or that are at most two edits away, nearest first, then by name. O(genes × length²).
+    /// Names of up to `limit` genes that `text` may be a slip of: symbols that it begins, then symbols (ids, if it looks
+    /// like one) that are at most two edits away, nearest first, then the shorter, then by name. O(genes × length²).
     package func nearest(to text: String, limit: Int = 3) -> [String] {
         let query = Array(text.geneKey.utf8.prefix(64))
         guard query.count >= 2 else { return [] }
@@ -49,12 +49,14 @@ extension Vocabulary {
             let name = wantsIDs || entry.symbol.isEmpty ? entry.id : entry.symbol
             let key = Array(name.geneKey.utf8)
             let most = query.count <= 4 ? 1 : 2
-            if let distance = editDistance(query, key, most: most) {
+            if !wantsIDs, key.starts(with: query) {
+                found.append((0, name))
+            } else if let distance = editDistance(query, key, most: most) {
                 found.append((distance, name))
-            } else if !wantsIDs, key.starts(with: query) {
-                found.append((3, name))
             }
         }
-        return found.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(limit).map(\.name)
+        return found.sorted { ($0.distance, $0.name.count, $0.name) < ($1.distance, $1.name.count, $1.name) }.prefix(
+            limit
+        ).map(\.name)
     }
 }

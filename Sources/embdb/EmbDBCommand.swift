@@ -11,7 +11,8 @@ struct EmbDBCommand: ParsableCommand {
             Counts go in, nearest cells and ranked knockouts come out, from one file:
               embdb ingest heart.embdb heart.h5ad --model default
               embdb nearest heart.embdb --cell AAACCTG-1 -k 5
-              embdb knockouts heart.embdb --from 'disease == "DCM"' --to 'disease == "normal"'
+              embdb knockouts heart.embdb \\
+                --from 'disease == "DCM"' --to 'disease == "normal"'
             """,
         version: Version.text,
         subcommands: [Ingest.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self])
@@ -46,10 +47,14 @@ struct EmbDBCommand: ParsableCommand {
             Foundation.exit(0)
         }
         if error is ExitCode { Foundation.exit(code) }
-        let usage = fullMessage(for: error).split(separator: "\n").filter { !$0.hasPrefix("Error:") }
+        let usage = fullMessage(for: error).split(separator: "\n")
+            .filter { !$0.hasPrefix("Error:") && !$0.hasPrefix("Help:") }
         for line in usage { Console.note(String(line)) }
-        let message = message(for: error)
-        Console.note("embdb: \(message.isEmpty ? "wrong usage: see embdb --help" : message)")
+        var message = message(for: error)
+        if message.isEmpty { message = "wrong usage" }
+        if !message.hasPrefix("-") { message = message.prefix(1).lowercased() + message.dropFirst() }
+        while message.last == "." { message.removeLast() }
+        Console.note("embdb: \(message)" + (message.contains(": ") ? "" : ": see the usage above"))
         Foundation.exit(code)
     }
 }

@@ -7,7 +7,7 @@ extension HDF5File {
         guard descriptor >= 0 else {
             let code = errno
             switch code {
-            case ENOENT, ENOTDIR: throw AnnDataError(.notFound, file: path, "no such file")
+            case ENOENT, ENOTDIR: throw AnnDataError(.notFound, file: path, "no such file", advice: "check the path")
             case EACCES, EPERM:
                 throw AnnDataError(.permissionDenied, file: path, "no permission to read the file")
             default: throw AnnDataError(.notFound, file: path, "the file cannot be opened: " + errorText(code))

@@ -34,7 +34,8 @@ public enum EmbedBenchmark {
             let length = length ?? configuration.maximumLength
             guard length > model.vocabulary.specialsPerCell, length <= configuration.maximumLength else {
                 throw EmbDBError(
-                    .usage, "--length \(length): the model takes \(model.vocabulary.specialsPerCell + 1) to "
+                    .usage,
+                    "--length \(length): the model takes \(model.vocabulary.specialsPerCell + 1) to "
                         + "\(configuration.maximumLength) tokens")
             }
             let layer: EmbeddingLayer = allLayers ? .last : .secondToLast
@@ -47,7 +48,8 @@ public enum EmbedBenchmark {
             let cells = (0..<max(4, 2 * threads)).map { _ in
                 let ranking = (0..<length).map { _ in genes[Int(random.uniform() * Double(genes.count))] }
                 var tokens: [UInt32] = []
-                model.encoder.modelInput(of: Array(ranking.prefix(length - model.vocabulary.specialsPerCell)), into: &tokens)
+                model.encoder.modelInput(
+                    of: Array(ranking.prefix(length - model.vocabulary.specialsPerCell)), into: &tokens)
                 return model.input(tokens)
             }
             _ = try embedder.embed(Array(cells.prefix(threads)))

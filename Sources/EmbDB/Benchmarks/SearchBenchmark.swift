@@ -61,14 +61,17 @@ public enum SearchBenchmark {
             let base = try NPYFile.readMatrix(vectors)
             let wanted = try NPYFile.readMatrix(queries)
             guard base.rows > 0, base.columns > 0, wanted.rows > 0 else {
-                throw EmbDBError(.usage, "there is nothing to search (\(vectors), \(queries)): give vectors and queries")
+                throw EmbDBError(
+                    .usage, "there is nothing to search (\(vectors), \(queries)): give vectors and queries")
             }
             guard base.columns == wanted.columns else {
                 throw EmbDBError(
-                    .usage, "the queries have \(wanted.columns) dimensions, the vectors \(base.columns) (\(queries)): "
+                    .usage,
+                    "the queries have \(wanted.columns) dimensions, the vectors \(base.columns) (\(queries)): "
                         + "give queries of the same kind")
             }
-            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("embdb-bench-\(UUID().uuidString)")
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+                "embdb-bench-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: folder) }
             let path = folder.appendingPathComponent("bench.embdb").path

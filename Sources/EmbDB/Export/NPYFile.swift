@@ -56,7 +56,9 @@ public enum NPYFile {
         guard !header.contains("'fortran_order': True") else {
             throw fail("the array is in Fortran order: save numpy.ascontiguousarray(vectors)")
         }
-        let sizes = shapeText.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        let sizes = shapeText.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
+            !$0.isEmpty
+        }
         let shape = sizes.compactMap { Int($0) }
         guard shape.count == sizes.count else {
             throw fail("the .npy header says the shape (\(shapeText)): save the vectors with numpy.save")

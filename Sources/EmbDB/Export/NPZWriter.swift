@@ -76,5 +76,7 @@ struct NPZWriter: ~Copyable {
     }
 
     /// The little-endian bytes of a zip field.
-    private func zip<T: FixedWidthInteger>(_ value: T) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+    private func zip<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+        withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    }
 }

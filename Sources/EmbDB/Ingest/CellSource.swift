@@ -44,7 +44,8 @@ struct CellSource {
         if let filter = options.filter {
             selected = try Expression.parse(filter).evaluate(on: SourceObs(file: file, cells: cellColumn))
             if selected.population == 0 {
-                throw EmbDBError(.nothingFound, "no cell of the file is selected by --where (\(path)): change the expression")
+                throw EmbDBError(
+                    .nothingFound, "no cell of the file is selected by --where (\(path)): change the expression")
             }
         }
     }
@@ -68,7 +69,8 @@ struct CellSource {
         throw EmbDBError(
             .input,
             "no whole-number counts in \(candidates.joined(separator: ", ")) (\(file.path)): name the matrix of raw "
-                + "counts by --layer (there is \(file.layerNames.joined(separator: ", "))), or give --values normalized")
+                + "counts by --layer (there is \(file.layerNames.joined(separator: ", "))), or give --values normalized"
+        )
     }
 
     /// Ids of the cells of some rows, with the prefix.
@@ -79,7 +81,8 @@ struct CellSource {
             let id = idPrefix + (text ?? "")
             guard let text, !text.isEmpty else {
                 throw EmbDBError(
-                    .input, "a cell has no id (\(path), \(cellColumn.path), row \(rows.lowerBound + offset)): "
+                    .input,
+                    "a cell has no id (\(path), \(cellColumn.path), row \(rows.lowerBound + offset)): "
                         + "name another column by --cell-column")
             }
             guard id.utf8.count <= Layout.longestCellID, !id.utf8.contains(0) else {

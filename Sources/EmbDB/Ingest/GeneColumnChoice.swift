@@ -28,7 +28,8 @@ struct GeneColumnChoice {
             try column.readTexts(rows: 0..<frame.count).map { $0 ?? "" }
         }
         if let column {
-            let chosen = column == Self.indexName && !frame.columnNames.contains(column)
+            let chosen =
+                column == Self.indexName && !frame.columnNames.contains(column)
                 ? frame.index : try frame.column(named: column)
             let names = try names(chosen)
             self.column = column
@@ -50,7 +51,8 @@ struct GeneColumnChoice {
                 // Ensembl ids of another species: their symbols may look alike, but they are not the model's genes.
                 if Self.areMostlyEnsemblIDs(names) {
                     throw EmbDBError(
-                        .input, "\(error.detail) (\(file.path), \(frame.path)/\(name)); to take the genes by another "
+                        .input,
+                        "\(error.detail) (\(file.path), \(frame.path)/\(name)); to take the genes by another "
                             + "column all the same, name it by --gene-column")
                 }
                 // The index is what people look at: its reason says most.
@@ -60,7 +62,8 @@ struct GeneColumnChoice {
         let most = found.map(\.genes.summary.genes).max() ?? 0
         guard let choice = found.first(where: { $0.genes.summary.genes * 2 >= most }) else {
             throw EmbDBError(
-                .input, "\(reason?.detail ?? "var names no genes") (\(file.path), \(frame.path)): name the column of "
+                .input,
+                "\(reason?.detail ?? "var names no genes") (\(file.path), \(frame.path)): name the column of "
                     + "Ensembl ids or symbols by --gene-column")
         }
         self.column = choice.column
@@ -75,7 +78,8 @@ struct GeneColumnChoice {
     private static func areMostlyTitleCase(_ names: [String]) -> Bool {
         names.count { name in
             let letters = name.filter(\.isLetter)
-            return letters.count > 1 && letters.first?.isUppercase == true && letters.dropFirst().allSatisfy(\.isLowercase)
+            return letters.count > 1 && letters.first?.isUppercase == true
+                && letters.dropFirst().allSatisfy(\.isLowercase)
         } * 2 > names.count
     }
 }

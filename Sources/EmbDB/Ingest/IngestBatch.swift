@@ -124,7 +124,8 @@ struct IngestBatch {
         }
         if !ids.isEmpty {
             let matrix = Matrix(rows: ids.count, columns: settings.dimension, values: embeddings)
-            try StoredVectors.append(matrix, metric: Metric(rawValue: settings.metric) ?? .cosine, at: first, in: &transaction)
+            try StoredVectors.append(
+                matrix, metric: Metric(rawValue: settings.metric) ?? .cosine, at: first, in: &transaction)
             try obs.commit(at: first, columns: &work.state.columns, in: &transaction)
         }
         work.state.rows += ids.count

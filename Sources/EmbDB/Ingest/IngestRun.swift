@@ -48,7 +48,9 @@ struct IngestRun {
         model = try Self.model(database, path, state, pending, options, control)
         settings = try Self.settings(model, state, options)
         let vocabulary = model.vocabulary
-        var sources = try files.map { try CellSource(path: $0, options: options, vocabulary: vocabulary, warning: control.warning) }
+        var sources = try files.map {
+            try CellSource(path: $0, options: options, vocabulary: vocabulary, warning: control.warning)
+        }
         key = Self.key(sources, model, settings, options)
         Self.drawSample(&sources, options)
         self.sources = sources
@@ -158,7 +160,8 @@ struct IngestRun {
             guard EmbDBError(wrapping: error).code == .cancelled else { throw error }
             throw EmbDBError(
                 .cancelled,
-                "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): run the same command again to go on")
+                "stopped; \(work.state.rows - state.rows) cells are kept (\(path)): run the same command again to go on"
+            )
         }
         var skipped: [String: Int] = [:]
         if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
@@ -173,7 +176,8 @@ struct IngestRun {
             return pending
         }
         var work = PendingIngest(
-            state: state, key: key, conflict: options.onConflict, sources: sources.map { ($0.path as NSString).lastPathComponent })
+            state: state, key: key, conflict: options.onConflict,
+            sources: sources.map { ($0.path as NSString).lastPathComponent })
         work.state.model = ModelReference(name: model.name, sha256: model.sha256)
         work.state.embedding = settings
         work.state.columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
@@ -219,7 +223,8 @@ struct IngestRun {
 
     /// Writes what waits, and the position to go on from; with the last batch the pending state becomes the state.
     private func commit(
-        _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int), isLast: Bool
+        _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int),
+        isLast: Bool
     ) throws {
         let before = work
         try batch.embed()
@@ -243,7 +248,8 @@ struct IngestRun {
         var state = work.state
         if work.counts.added == 0, self.state.model == nil {
             throw EmbDBError(
-                .nothingFound, "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
+                .nothingFound,
+                "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
                     + "check --gene-column and --layer")
         }
         var replaced: [(cell: String, row: UInt64)] = []
@@ -290,7 +296,9 @@ struct IngestRun {
             .locked, "another process has changed the database meanwhile (\(path)): run the command again")
     }
 
-    private func report(_ database: Database, _ counts: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws -> IngestReport {
+    private func report(_ database: Database, _ counts: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws
+        -> IngestReport
+    {
         let genes = sources.last?.genes.summary
         return IngestReport(
             cellsAdded: counts.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,

@@ -40,6 +40,8 @@ public struct KnockoutRanking: Sendable {
         public let expressionDifference: Double
     }
 
+    /// The model that embedded them.
+    public let model: ModelSummary
     /// Cells that were perturbed, and those that the goal is made of.
     public let fromCells: Int
     public let toCells: Int

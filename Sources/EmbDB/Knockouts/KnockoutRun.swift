@@ -22,7 +22,9 @@ struct KnockoutRun {
     /// Cells are gathered until they make so many passes, so that short gene lists keep all threads busy too.
     private static let batch = 256
 
-    init(_ snapshot: Snapshot, _ options: KnockoutOptions, path: String, in transaction: borrowing ReadTransaction) throws {
+    init(_ snapshot: Snapshot, _ options: KnockoutOptions, path: String, in transaction: borrowing ReadTransaction)
+        throws
+    {
         self.snapshot = snapshot
         self.options = options
         func select(_ text: String, _ option: String) throws -> Bitmap {
@@ -81,11 +83,14 @@ struct KnockoutRun {
                 control.progress(.init(unit: "cells", phase: "perturbing", done: done + 1, total: from.count))
             }
         }
+        let both = from.count { to[$0] }
+        if both > 0 { control.warning("\(both) cells are selected by --from and by --to") }
         let unseen = (genes ?? []).filter { effects[$0] == nil }.map(embedder.model.vocabulary.name).sorted()
         if !unseen.isEmpty {
             control.warning(
                 "not ranked, because no --from cell has them among the genes that the model reads: "
-                    + unseen.prefix(10).joined(separator: ", ") + (unseen.count > 10 ? " and \(unseen.count - 10) more" : ""))
+                    + unseen.prefix(10).joined(separator: ", ")
+                    + (unseen.count > 10 ? " and \(unseen.count - 10) more" : ""))
         }
     }
 
@@ -108,7 +113,8 @@ struct KnockoutRun {
         let matrix = try embedder.embed(inputs, control: control)
         let embeddings = (0..<matrix.rows).map { Array(matrix[row: $0]) }
         forwards += inputs.count
-        let shares = goalShares(embeddings, cells: cells.flatMap { Array(repeating: $0.row, count: $0.genes.count + 1) })
+        let shares = goalShares(
+            embeddings, cells: cells.flatMap { Array(repeating: $0.row, count: $0.genes.count + 1) })
         var next = 0
         for cell in cells {
             let before = cosines(embeddings[next])
@@ -144,7 +150,8 @@ struct KnockoutRun {
         let queries = Matrix(
             rows: embeddings.count, columns: snapshot.set.dimension, values: embeddings.flatMap { $0 })
         let found = snapshot.index.search(
-            queries: queries, k: min(options.k, snapshot.state.rows) + 1, ef: snapshot.defaultEf, keeping: keepsAll ? nil : snapshot.live,
+            queries: queries, k: min(options.k, snapshot.state.rows) + 1, ef: snapshot.defaultEf,
+            keeping: keepsAll ? nil : snapshot.live,
             threads: options.threads)
         return zip(found, cells).map { result, cell in
             let neighbors = result.neighbors.filter { $0.row != cell }.prefix(options.k)
@@ -175,7 +182,8 @@ struct KnockoutRun {
                 expressionDifference: expression[gene.token])
         }
         return KnockoutRanking(
-            fromCells: from.count, toCells: to.population, mode: options.mode, seconds: seconds, forwards: forwards,
+            model: embedder.model.summary, fromCells: from.count, toCells: to.population, mode: options.mode,
+            seconds: seconds, forwards: forwards,
             ranking: genes)
     }
 }

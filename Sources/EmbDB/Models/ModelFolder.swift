@@ -30,12 +30,14 @@ enum ModelFolder {
             throw EmbDBError(.model, "there is no model folder of that name (\(path)): give a folder, or \"default\"")
         }
         guard isFolder.boolValue else {
-            throw EmbDBError(.model, "the model is a file, not a folder (\(path)): give the folder that holds config.json")
+            throw EmbDBError(
+                .model, "the model is a file, not a folder (\(path)): give the folder that holds config.json")
         }
         let config = try HuggingFaceConfig(path: folder.appendingPathComponent("config.json").path)
         let configuration = try configuration(config)
         let vocabulary = try Vocabulary(
-            files: .find(in: [folder.path, folder.deletingLastPathComponent().path] + (dictionaries.map { [$0] } ?? [])))
+            files: .find(
+                in: [folder.path, folder.deletingLastPathComponent().path] + (dictionaries.map { [$0] } ?? [])))
         let (weights, seed) = try weights(in: folder, config, configuration)
         if !weights.unusedTensors.isEmpty {
             warning(
@@ -73,7 +75,8 @@ enum ModelFolder {
         let vocabulary = try Vocabulary(
             table: bytes(default_model_vocabulary), file: "the default model's vocabulary.tsv")
         guard let seed = config.seed else {
-            throw EmbDBError(.model, "the default model in this binary has neither weights nor a seed: build embdb again")
+            throw EmbDBError(
+                .model, "the default model in this binary has neither weights nor a seed: build embdb again")
         }
         return try EmbeddingModel(
             name: defaultName, weights: BertWeights(try configuration(config), seed: seed), vocabulary: vocabulary,

@@ -74,7 +74,8 @@ extension Database {
                 inputs.append(outcome.tokens)
             }
             queries.replaceVectors(range, by: try embedder.embed(inputs, control: control))
-            control.progress(.init(unit: "cells", phase: "embedding", done: range.upperBound, total: queries.rows.count))
+            control.progress(
+                .init(unit: "cells", phase: "embedding", done: range.upperBound, total: queries.rows.count))
         }
         for (gene, cells) in zip(perturbation.deleted, lacking) where !cells.isEmpty {
             let who =
@@ -137,6 +138,7 @@ extension Database {
         }
         let methods = Set(found.map(\.method.rawValue)).sorted()
         return NearestAnswer(
+            model: try snapshot.model.map { try ModelSummary(StoredModel.record($0, in: transaction)) },
             queries: answers,
             search: .init(
                 k: options.k, ef: methods.contains("graph") ? max(options.k, options.ef ?? snapshot.defaultEf) : nil,

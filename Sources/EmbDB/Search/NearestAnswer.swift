@@ -24,6 +24,8 @@ public struct NearestAnswer: Sendable {
         public let method: String
     }
 
+    /// The model that made the embeddings; nil for vectors from elsewhere.
+    public let model: ModelSummary?
     /// In the order of the queries.
     public let queries: [Query]
     /// How it was done.

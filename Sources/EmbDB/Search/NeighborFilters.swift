@@ -36,7 +36,8 @@ struct NeighborFilters {
         guard let number = snapshot.state.columns.firstIndex(where: { $0.name == name }) else {
             let columns = snapshot.state.columns.map(\.name)
             throw EmbDBError(
-                .usage, "--exclude-same \(name): there is no such obs column (\(path)): there is "
+                .usage,
+                "--exclude-same \(name): there is no such obs column (\(path)): there is "
                     + columns.joined(separator: ", "))
         }
         let values = try Self.comparable(StoredObs.column(number, state: snapshot.state, in: transaction))

@@ -22,7 +22,8 @@ struct ResolvedQueries {
         for (index, vector) in vectors.enumerated() {
             guard vector.count == dimension else {
                 throw EmbDBError(
-                    .usage, "query vector \(index) has \(vector.count) dimensions, the database \(dimension): "
+                    .usage,
+                    "query vector \(index) has \(vector.count) dimensions, the database \(dimension): "
                         + "query with embeddings of the same model")
             }
             guard vector.allSatisfy(\.isFinite) else {

@@ -26,7 +26,9 @@ struct Snapshot {
             throw EmbDBError(
                 .nothingFound,
                 "the database has no cells yet (\(path)): "
-                    + (pending == nil ? "ingest some" : "run the unfinished ingest of \(pending?.sources.joined(separator: ", ") ?? "") again"))
+                    + (pending == nil
+                        ? "ingest some"
+                        : "run the unfinished ingest of \(pending?.sources.joined(separator: ", ") ?? "") again"))
         }
         self.settings = settings
         model = state.model
@@ -60,7 +62,8 @@ struct Snapshot {
     func requireModel(path: String) throws(EmbDBError) -> ModelReference {
         if let model { return model }
         throw EmbDBError(
-            .model, "the database has vectors but no model (\(path)): cells can only be changed where embdb embedded them")
+            .model,
+            "the database has vectors but no model (\(path)): cells can only be changed where embdb embedded them")
     }
 
     /// So many ids are looked through for what a wrong one may have meant: a fraction of a second.
@@ -76,7 +79,9 @@ struct Snapshot {
             if live[Int(row)] { ids.append(id) }
         }
         let near = nearestNames(to: cell, in: ids)
-        let advice = near.isEmpty ? "list the ids with: embdb export DB cells.tsv" : "ids near it are \(near.joined(separator: ", "))"
+        let advice =
+            near.isEmpty
+            ? "list the ids with: embdb export DB cells.tsv" : "ids near it are \(near.joined(separator: ", "))"
         throw EmbDBError(.unknownCell, "there is no cell \(cell) (\(path)): \(advice)")
     }
 }

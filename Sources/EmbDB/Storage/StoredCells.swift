@@ -28,7 +28,8 @@ enum StoredCells {
         let found: Void? = try Layout.tokens.withBytes(for: UInt64(row), in: transaction) { span in
             guard Checksummed.isWhole(span) else {
                 throw EmbDBError(
-                    .corrupted, "the tokens of row \(row) are damaged: restore a backup, or ingest again into a new file")
+                    .corrupted,
+                    "the tokens of row \(row) are damaged: restore a backup, or ingest again into a new file")
             }
             try StoredCell.read(
                 span.extracting(droppingFirst: Checksummed.headerBytes), vocabularyCount: vocabularyCount, into: &cell)

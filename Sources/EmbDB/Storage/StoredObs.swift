@@ -12,25 +12,31 @@ enum StoredObs {
         result.reserveCapacity(state.columns.count)
         for (number, column) in state.columns.enumerated() {
             let bytes = try Layout.obs(number, column.kind).rows(row..<row + 1, in: transaction)
-            result.append((column.name, try bytes.withUnsafeBytes { raw throws -> ObsValue in
-                switch column.kind {
-                case .number:
-                    let value = Double(bitPattern: raw.loadUnaligned(as: UInt64.self))
-                    return value.isNaN ? .missing : .number(value)
-                case .integer:
-                    let value = raw.loadUnaligned(as: Int64.self)
-                    return value == .min ? .missing : .integer(Int(value))
-                case .boolean:
-                    let code = raw.loadUnaligned(as: Int32.self)
-                    return code < 0 ? .missing : .boolean(code != 0)
-                case .category:
-                    let code = raw.loadUnaligned(as: Int32.self)
-                    if code < 0 { return .missing }
-                    if names[number] == nil { names[number] = try self.names(number, column, in: transaction) }
-                    guard let all = names[number], Int(code) < all.count else { throw damaged(column.name, row) }
-                    return .text(all[Int(code)])
-                }
-            }))
+            result.append(
+                (
+                    column.name,
+                    try bytes.withUnsafeBytes { raw throws -> ObsValue in
+                        switch column.kind {
+                        case .number:
+                            let value = Double(bitPattern: raw.loadUnaligned(as: UInt64.self))
+                            return value.isNaN ? .missing : .number(value)
+                        case .integer:
+                            let value = raw.loadUnaligned(as: Int64.self)
+                            return value == .min ? .missing : .integer(Int(value))
+                        case .boolean:
+                            let code = raw.loadUnaligned(as: Int32.self)
+                            return code < 0 ? .missing : .boolean(code != 0)
+                        case .category:
+                            let code = raw.loadUnaligned(as: Int32.self)
+                            if code < 0 { return .missing }
+                            if names[number] == nil { names[number] = try self.names(number, column, in: transaction) }
+                            guard let all = names[number], Int(code) < all.count else {
+                                throw damaged(column.name, row)
+                            }
+                            return .text(all[Int(code)])
+                        }
+                    }
+                ))
         }
         return result
     }
@@ -44,7 +50,10 @@ enum StoredObs {
         return try bytes.withUnsafeBytes { raw throws -> ObsColumn in
             switch column.kind {
             case .number:
-                return .numbers((0..<state.rows).map { Double(bitPattern: raw.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) })
+                return .numbers(
+                    (0..<state.rows).map {
+                        Double(bitPattern: raw.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self))
+                    })
             case .integer:
                 return .integers((0..<state.rows).map { raw.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self) })
             case .boolean, .category:

@@ -44,12 +44,19 @@ struct OutputOptions: ParsableArguments {
         if !quiet { Console.note(text) }
     }
 
-    /// The answer, on stdout; in a table, values are cut at `limit` characters.
-    func print(json: @autoclosure () -> JSON, table: @autoclosure () -> TextTable, limit: Int = 48) {
+    /// Says so where an answer rests on a model that nobody trained.
+    func noteUntrained(_ model: ModelSummary?) {
+        if let model, model.isUntrained {
+            summary("the model \(model.name) is untrained (its weights are random): the numbers show no biology")
+        }
+    }
+
+    /// The answer, on stdout.
+    func print(json: @autoclosure () -> JSON, table: @autoclosure () -> TextTable) {
         switch format {
         case .json: Console.answer(json().text)
         case .tsv: Console.answer(table().tsv)
-        case .table: Console.answer(table().text(limit: limit))
+        case .table: Console.answer(table().text)
         }
     }
 }

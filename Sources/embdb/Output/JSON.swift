@@ -13,11 +13,8 @@ enum JSON {
     init(_ value: String?) { self = value.map(JSON.string) ?? .null }
     init(_ value: Int?) { self = value.map(JSON.integer) ?? .null }
     init(_ value: Double?) { self = value.map(JSON.number) ?? .null }
-    init(_ value: Float?) { self = value.map { JSON.number(Self.shortest($0)) } ?? .null }
+    init(_ value: Float?) { self = value.map { JSON.number(embdb.shortest($0)) } ?? .null }
     init(_ value: Bool?) { self = value.map(JSON.bool) ?? .null }
-
-    /// The double with the float's own shortest decimal: 0.1 stays 0.1.
-    private static func shortest(_ value: Float) -> Double { Double(value.description) ?? Double(value) }
 
     /// The text, indented by two spaces, arrays and objects of plain values on one line.
     var text: String {

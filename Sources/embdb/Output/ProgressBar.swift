@@ -28,7 +28,9 @@ final class ProgressBar: Sendable {
                 state.doneAtStart = progress.done
             }
             let elapsed = now.timeIntervalSince(state.phaseStart)
-            guard elapsed > 2, now.timeIntervalSince(state.lastDrawn) > 0.1, progress.done > state.doneAtStart else { return }
+            guard elapsed > 2, now.timeIntervalSince(state.lastDrawn) > 0.1, progress.done > state.doneAtStart else {
+                return
+            }
             state.lastDrawn = now
             state.isDrawn = true
             let share = Double(progress.done) / Double(max(1, progress.total))

@@ -1,8 +1,15 @@
 internal import EmbDB
 internal import Foundation
 
-/// `value` with so many decimals.
-func decimal(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }
+/// `value` with so many decimals; what rounds to nothing has no sign.
+func decimal(_ value: Double, _ places: Int) -> String {
+    let text = String(format: "%.\(places)f", value)
+    return text.hasPrefix("-") && text.dropFirst().allSatisfy { $0 == "0" || $0 == "." }
+        ? String(text.dropFirst()) : text
+}
+
+/// The double with the float's own shortest decimal: 0.1 stays 0.1.
+func shortest(_ value: Float) -> Double { Double(value.description) ?? Double(value) }
 
 /// Bytes as people read them.
 func byteCount(_ bytes: Int) -> String {

@@ -4,7 +4,8 @@ internal import Foundation
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures search and embedding on this machine.", subcommands: [BenchSearch.self, BenchEmbed.self, BenchFirstAnswer.self])
+        abstract: "Measures search and embedding on this machine.",
+        subcommands: [BenchSearch.self, BenchEmbed.self, BenchFirstAnswer.self])
 }
 
 struct BenchSearch: ParsableCommand {
@@ -54,19 +55,23 @@ struct BenchSearch: ParsableCommand {
         options.seed = seed
         options.threads = output.threadCount
         let result = try output.withControl { control in
-            try SearchBenchmark.run(vectors: vectors, queries: queries, options: options, out: out, control: control,
+            try SearchBenchmark.run(
+                vectors: vectors, queries: queries, options: options, out: out, control: control,
                 firstAnswer: firstAnswer)
         }
-        var table = TextTable([">ef", ">recall", ">queries/s", ">p50 ms", ">p99 ms"])
+        var table = TextTable([
+            .number("ef"), .number("recall"), .number("queries/s"), .number("p50 ms"), .number("p99 ms"),
+        ])
         for row in result.results {
             table.add([
-                String(row.ef), decimal(row.recall, 4), decimal(row.queriesPerSecond, 0), decimal(row.p50, 3),
-                decimal(row.p99, 3),
+                .integer(row.ef), .decimal(row.recall, 4), .decimal(row.queriesPerSecond, 0), .decimal(row.p50, 3),
+                .decimal(row.p99, 3),
             ])
         }
         output.summary(
             "\(result.vectors) vectors of \(result.dimension): built in \(decimal(result.buildSeconds, 1)) s, file "
-                + "\(byteCount(result.indexBytes)), open and first answer in \(decimal(result.openSeconds * 1000, 1)) ms")
+                + "\(byteCount(result.indexBytes)), open and first answer in \(decimal(result.openSeconds * 1000, 1)) ms"
+        )
         output.print(
             json: .object([
                 ("vectors", .integer(result.vectors)), ("dimension", .integer(result.dimension)), ("k", .integer(k)),
@@ -115,13 +120,13 @@ struct BenchEmbed: ParsableCommand {
                 model: model, dictionaries: dictionaries, length: length, allLayers: layers == .all,
                 threads: output.threadCount, seed: seed, control: control)
         }
-        var table = TextTable(["what", ">value"])
-        table.add(["cells/s", decimal(result.cellsPerSecond, 2)])
-        table.add(["GFLOP/s", decimal(result.gigaflops, 1)])
-        table.add(["threads", String(output.threadCount)])
-        table.add(["length", String(result.length)])
-        table.add(["BLAS kernel", result.blasKernel])
-        table.add(["SIMD level", result.simdLevel])
+        var table = TextTable.facts()
+        table.add("cells/s", decimal(result.cellsPerSecond, 2))
+        table.add("GFLOP/s", decimal(result.gigaflops, 1))
+        table.add("threads", String(output.threadCount))
+        table.add("length", String(result.length))
+        table.add("BLAS kernel", result.blasKernel)
+        table.add("SIMD level", result.simdLevel)
         output.print(
             json: .object([
                 ("model", .string(result.model)), ("precision", .string(precision.rawValue)),

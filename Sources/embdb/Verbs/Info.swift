@@ -10,7 +10,7 @@ struct Info: ParsableCommand {
 
     func run() throws {
         let info = try Database.open(database).info()
-        output.print(json: json(info), table: table(info), limit: 100)
+        output.print(json: json(info), table: table(info))
     }
 
     private func json(_ info: DatabaseInfo) -> JSON {
@@ -46,25 +46,27 @@ struct Info: ParsableCommand {
     }
 
     private func table(_ info: DatabaseInfo) -> TextTable {
-        var table = TextTable(["what", "value"])
-        table.add(["format", String(info.format)])
-        table.add(["cells", String(info.summary.cells)])
-        table.add(["dimension", info.summary.dimension.map(String.init) ?? "none yet"])
-        table.add(["model", info.summary.model?.text ?? "none yet"])
+        var table = TextTable.facts()
+        table.add("format", String(info.format))
+        table.add("cells", String(info.summary.cells))
+        table.add("dimension", info.summary.dimension.map(String.init) ?? "none yet")
+        table.add("model", info.summary.model?.text ?? "none yet")
         if let layer = info.layer, let pooling = info.pooling {
-            table.add(["embeddings", "\(layer.rawValue) layer, \(pooling.rawValue), \(info.metric ?? "")"])
+            table.add("embeddings", "\(layer.rawValue) layer, \(pooling.rawValue), \(info.metric ?? "")")
         }
-        table.add(["genes", info.genes.map(String.init) ?? "none yet"])
-        table.add(["file", byteCount(info.fileBytes)])
-        table.add(["index", "\(info.index.indexed) indexed, \(info.index.tail) in the tail, \(info.index.deleted) deleted"])
+        table.add("genes", info.genes.map(String.init) ?? "none yet")
+        table.add("file", byteCount(info.fileBytes))
+        table.add(
+            "index",
+            "\(info.index.indexed) cells in the graph, \(info.index.tail) compared one by one, \(info.index.deleted) deleted"
+        )
         if let pending = info.pendingIngest {
-            table.add([
-                "unfinished ingest",
-                "\(pending.sources.joined(separator: ", ")): \(pending.cellsWritten) cells so far",
-            ])
+            table.add(
+                "unfinished",
+                "ingest of \(pending.sources.joined(separator: ", ")): \(pending.cellsWritten) cells so far")
         }
-        table.add(["SIMD, BLAS", "\(info.simdLevel), \(info.blasKernel)"])
-        for (name, type) in info.obs { table.add(["obs \(name)", type]) }
+        table.add("SIMD, BLAS", "\(info.simdLevel), \(info.blasKernel)")
+        for (name, type) in info.obs { table.add("obs", "\(name) (\(type))") }
         return table
     }
 }

@@ -57,7 +57,7 @@ struct Ingest: ParsableCommand {
         } else {
             output.summary(summary(of: report))
         }
-        output.print(json: json(report), table: table(report), limit: 100)
+        output.print(json: json(report), table: table(report))
     }
 
     private func summary(of report: IngestReport) -> String {
@@ -86,19 +86,20 @@ struct Ingest: ParsableCommand {
     }
 
     private func table(_ report: IngestReport) -> TextTable {
-        var table = TextTable(["what", "value"])
-        table.add(["cells added", String(report.cellsAdded)])
+        var table = TextTable.facts()
+        table.add("cells added", String(report.cellsAdded))
         for (reason, count) in report.cellsSkipped.sorted(by: { $0.key < $1.key }) {
-            table.add(["cells skipped: \(reason.replacing("_", with: " "))", String(count)])
+            table.add("cells skipped: \(reason.replacing("_", with: " "))", String(count))
         }
-        table.add(["genes matched", "\(report.genesMatched) of \(report.genesTotal)"])
-        table.add(["truncated cells", String(report.truncatedCells)])
-        table.add(["layer", report.layer])
-        table.add(["gene column", report.geneColumn])
-        table.add(["seconds", decimal(report.seconds, 1)])
-        table.add(["cells in the database", String(report.database.cells)])
-        table.add(["dimension", report.database.dimension.map(String.init) ?? ""])
-        table.add(["model", report.database.model?.text ?? "none"])
+        table.add("genes matched", "\(report.genesMatched) of \(report.genesTotal)")
+        table.add("truncated cells", String(report.truncatedCells))
+        if let model = report.database.model { table.add("tokens read", "up to \(model.maximumLength) a cell") }
+        table.add("layer", report.layer)
+        table.add("gene column", report.geneColumn)
+        table.add("seconds", decimal(report.seconds, 1))
+        table.add("cells in the database", String(report.database.cells))
+        table.add("dimension", report.database.dimension.map(String.init) ?? "")
+        table.add("model", report.database.model?.text ?? "none")
         return table
     }
 }

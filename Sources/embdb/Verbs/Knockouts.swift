@@ -6,7 +6,12 @@ struct Knockouts: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ranks candidate therapeutic knockouts.",
         discussion: """
-            Example: embdb knockouts heart.embdb --from 'disease == "DCM"' --to 'disease == "normal"' --genes GATA4,TBX5
+            Example:
+              embdb knockouts heart.embdb --genes GATA4,TBX5 \\
+                --from 'disease == "DCM"' --to 'disease == "normal"'
+
+            Genes are sorted by their mean shift towards the --to cells. p_value compares \
+            a gene's shifts with those of all genes of the list, so a short list says little.
             """)
 
     enum Screen: String, ExpressibleByArgument, CaseIterable {
@@ -48,6 +53,7 @@ struct Knockouts: ParsableCommand {
         let ranking = try output.withControl { control in
             try Database.open(database).knockouts(options: options, control: control)
         }
+        output.noteUntrained(ranking.model)
         output.summary(
             "\(ranking.ranking.count) genes ranked over \(ranking.fromCells) cells towards \(ranking.toCells) cells: "
                 + "\(ranking.forwards) passes in \(ProgressBar.duration(ranking.seconds))")
@@ -58,7 +64,9 @@ struct Knockouts: ParsableCommand {
             output.print(json: json(ranking, shown), table: table(shown))
         }
         if shown.isEmpty {
-            throw NothingFound(message: "no gene is in \(minCells) of the --from cells: lower --min-cells or name other genes")
+            throw NothingFound(
+                message: "none of the genes is among what the model reads of \(minCells) or more of the "
+                    + "\(ranking.fromCells) --from cells: name other genes, or lower --min-cells")
         }
     }
 
@@ -69,7 +77,9 @@ struct Knockouts: ParsableCommand {
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
                 throw ValidationError("--genes \(genes): the file cannot be read")
             }
-            let lines = text.split(whereSeparator: \.isNewline).flatMap { list(String($0)) }.filter { !$0.hasPrefix("#") }
+            let lines = text.split(whereSeparator: \.isNewline).flatMap { list(String($0)) }.filter {
+                !$0.hasPrefix("#")
+            }
             guard !lines.isEmpty else { throw ValidationError("--genes \(genes): the file names no gene") }
             return lines
         }
@@ -132,22 +142,21 @@ struct Knockouts: ParsableCommand {
     private func table(_ shown: [KnockoutRanking.Gene]) -> TextTable {
         var table = TextTable(
             [
-                ">rank", "gene", "gene_id", ">shift", ">low", ">high", ">neighbor_shift", ">p_value", ">fdr", ">cells",
-                ">same_sign",
-            ] + alternatives.map { ">shift to \($0)" })
+                .number("rank"), .id("gene"), .id("gene_id"), .number("shift"), .number("low"), .number("high"),
+                .number("neighbor_shift"), .number("p_value"), .number("fdr"), .number("cells"), .number("same_sign"),
+            ] + alternatives.map { .number("shift to \($0)") })
         for gene in shown {
             table.add(
                 [
-                    String(gene.rank), gene.gene, gene.geneID, scientific(gene.shift),
-                    gene.interval.map { scientific($0.low) } ?? "", gene.interval.map { scientific($0.high) } ?? "",
-                    decimal(gene.neighborShift, 4), scientific(gene.pValue), scientific(gene.falseDiscoveryRate),
-                    String(gene.cells), decimal(gene.sameSign, 2),
-                ] + gene.shiftToAlternatives.map { scientific($0.shift) })
+                    .integer(gene.rank), .text(gene.gene), .text(gene.geneID), .scientific(gene.shift),
+                    gene.interval.map { .scientific($0.low) } ?? .none,
+                    gene.interval.map { .scientific($0.high) } ?? .none, .decimal(gene.neighborShift, 4),
+                    .scientific(gene.pValue), .scientific(gene.falseDiscoveryRate), .integer(gene.cells),
+                    .decimal(gene.sameSign, 2),
+                ] + gene.shiftToAlternatives.map { .scientific($0.shift) })
         }
         return table
     }
-
-    private func scientific(_ value: Double) -> String { String(format: "%.3g", value) }
 }
 
 extension KnockoutOptions.Mode: ExpressibleByArgument {}

@@ -5,12 +5,14 @@ struct Nearest: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Nearest cells to stored cells, changed cells or vectors.",
         discussion: """
-            Example: embdb nearest heart.embdb --cell AAACCTG-1 --delete GATA4 -k 5 \
-            --where 'cell_type == "fibroblast"'
+            Example:
+              embdb nearest heart.embdb --cell AAACCTG-1 --delete GATA4 \\
+                -k 5 --where 'cell_type == "fibroblast"'
             """)
 
     @Argument(help: "The database file.") var database: String
-    @Option(name: .customLong("cell"), help: "Id of a stored cell; may be given several times.") var cellIDs: [String] = []
+    @Option(name: .customLong("cell"), help: "Id of a stored cell; may be given several times.") var cellIDs: [String] =
+        []
     @Option(name: .customLong("cells"), help: "Expression over obs; each cell that it selects is a query.")
     var selection: String?
     @Option(help: "Vectors from an .npy file, one a row.") var vector: String?
@@ -34,7 +36,8 @@ struct Nearest: ParsableCommand {
             throw ValidationError("give the query in one way: --cell ID, --cells EXPRESSION or --vector FILE.npy")
         }
         if vector != nil, delete != nil || overexpress != nil {
-            throw ValidationError("--delete and --overexpress change stored cells: give --cell or --cells, not --vector")
+            throw ValidationError(
+                "--delete and --overexpress change stored cells: give --cell or --cells, not --vector")
         }
         if vector != nil, excludeSame != nil {
             throw ValidationError("--exclude-same compares a stored cell's obs: give --cell or --cells, not --vector")
@@ -64,13 +67,15 @@ struct Nearest: ParsableCommand {
         let answer = try output.withControl { control in
             try Database.open(database).nearest(query, options: options, control: control)
         }
+        output.noteUntrained(answer.model)
         if idsOnly {
             for cell in answer.queries.flatMap(\.neighbors) { Console.answer(cell.cell) }
         } else {
             output.print(json: json(answer), table: table(answer))
         }
         if answer.queries.allSatisfy(\.neighbors.isEmpty) {
-            throw NothingFound(message: "no cell may be a neighbor (--where, --exclude-same or --max-distance leave none): widen them")
+            throw NothingFound(
+                message: "no cell may be a neighbor (--where, --exclude-same or --max-distance leave none): widen them")
         }
     }
 
@@ -114,14 +119,17 @@ struct Nearest: ParsableCommand {
         // A terminal shows what tells cells apart; --format tsv and json show every column.
         let names = answer.queries.lazy.flatMap(\.neighbors).first?.obs.map(\.name) ?? []
         let shown = output.format == .table ? Set(distinctive(names, answer)) : Set(names)
-        var table = TextTable(["query", ">rank", "cell", ">similarity", ">distance"] + names.filter(shown.contains))
+        var table = TextTable(
+            [.id("query"), .number("rank"), .id("cell"), .number("similarity"), .number("distance")]
+                + names.filter(shown.contains).map { .text($0) })
         for query in answer.queries {
             for cell in query.neighbors {
                 table.add(
                     [
-                        query.name, String(cell.rank), cell.cell,
-                        cell.similarity.map { decimal(Double($0), 6) } ?? "", decimal(Double(cell.distance), 6),
-                    ] + cell.obs.filter { shown.contains($0.name) }.map { $0.value.description })
+                        .text(query.name), .integer(cell.rank), .text(cell.cell),
+                        cell.similarity.map { .decimal(shortest($0), 6) } ?? .none,
+                        .decimal(shortest(cell.distance), 6),
+                    ] + cell.obs.filter { shown.contains($0.name) }.map { .text($0.value.description) })
             }
         }
         return table
@@ -129,7 +137,10 @@ struct Nearest: ParsableCommand {
 
     /// The columns that a person looks for, as far as they exist; else the first ones that hold text.
     private func distinctive(_ names: [String], _ answer: NearestAnswer) -> [String] {
-        let wanted = ["cell_type", "cell_type_derived", "cell_type_transferred", "celltype", "cell_state", "disease", "condition", "perturbation", "donor_id", "donor", "tissue"]
+        let wanted = [
+            "cell_type", "cell_type_derived", "cell_type_transferred", "celltype", "cell_state", "disease", "condition",
+            "perturbation", "donor_id", "donor", "tissue",
+        ]
         let usual = wanted.filter(names.contains).prefix(4)
         if !usual.isEmpty { return Array(usual) }
         let first = answer.queries.lazy.flatMap(\.neighbors).first

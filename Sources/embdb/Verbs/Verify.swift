@@ -11,8 +11,8 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         let report = try output.withControl { try Database.verify(database, control: $0) }
-        var table = TextTable(["checked", ">count"])
-        for (what, count) in report.checked { table.add([what, String(count)]) }
+        var table = TextTable([.text("checked"), .number("count")])
+        for (what, count) in report.checked { table.add([.text(what), .integer(count)]) }
         output.print(
             json: .object([
                 ("whole", .bool(report.fault == nil)),
