@@ -133,7 +133,8 @@ def main():
     mouse = data(raw, frame(25, "mouse")[["cell_type"]])
     mouse.var = pd.DataFrame(index=[f"ENSMUSG{51951 + 3 * gene:011d}" for gene in range(GENES)])
     write("mouse", mouse)
-    write("twice", data(raw, frame(25, "twice").rename(index={"twice9": "twice4"})))
+    again = {f"twice{row + 5}": f"twice{row}" for row in range(4, 9)}
+    write("twice", data(raw, frame(25, "twice").rename(index=again)))
 
 
 main()

@@ -22,7 +22,9 @@ extension EmbDBError {
         case let error as CheckpointError:
             self.init(.model, error.description, underlying: error)
         case let error as TransformerError:
-            self.init(error.code == .stopped ? .cancelled : .model, error.description, underlying: error)
+            self.init(
+                error.code == .stopped ? .cancelled : .model,
+                error.code == .stopped ? error.detail : error.description, underlying: error)
         case let error as BLASError:
             self.init(.model, error.description, underlying: error)
         default:
