@@ -70,7 +70,8 @@ struct IndexTests {
         for filter in [#"part != "tail""#, #"group == "g1""#, #"part == "tail" and group == "g2""#] {
             let found = try database.nearest(.cells([exports.ids[5]]), options: Self.options { $0.filter = filter })
             let truth = try database.nearest(
-                .cells([exports.ids[5]]), options: Self.options {
+                .cells([exports.ids[5]]),
+                options: Self.options {
                     $0.filter = filter
                     $0.exact = true
                 })

@@ -69,7 +69,9 @@ struct IngestTests {
 
     /// Cells with as many tokens as the model takes are cut, unless they have exactly so many genes.
     private func cutCells(_ space: Workspace, _ database: Database) throws -> Int {
-        let full = try space.exports(database).tokens.enumerated().filter { $0.element.count == space.tiny.maximumLength }
+        let full = try space.exports(database).tokens.enumerated().filter {
+            $0.element.count == space.tiny.maximumLength
+        }
         let counts = try FixtureCounts(Fixture.small)
         let exports = try space.exports(database)
         return full.filter { (counts.genes(ofCell: exports.ids[$0.offset])) > space.tiny.maximumLength }.count
@@ -114,7 +116,8 @@ struct IngestTests {
 
         // Replaced once more: rows pile up, ids do not.
         _ = try replacing.ingest(
-            [Fixture.other], options: space.options {
+            [Fixture.other],
+            options: space.options {
                 $0.onConflict = .replace
                 $0.filter = #"cell in ["cell-40", "cell-50"]"#
             })
@@ -209,8 +212,9 @@ struct IngestTests {
         #expect(Set(old.queries[0].neighbors.map(\.cell)) == Set(exports.ids.prefix(47)))
         options.filter = #"state == "new""#
         let new = try database.nearest(.vectors([exports.vectors[0]]), options: options)
-        #expect(Set(new.queries[0].neighbors.map(\.cell))
-            == Set(exports.obs.filter { $0["state"] == "new" }.compactMap { $0["cell"] }))
+        #expect(
+            Set(new.queries[0].neighbors.map(\.cell))
+                == Set(exports.obs.filter { $0["state"] == "new" }.compactMap { $0["cell"] }))
         #expect(!new.queries[0].neighbors.isEmpty)
     }
 

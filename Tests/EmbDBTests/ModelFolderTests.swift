@@ -23,7 +23,8 @@ struct ModelFolderTests {
             let start = body.count
             body += tensor.values.withUnsafeBytes { Array($0) }
             header.append(
-                #""\#(tensor.name)":{"dtype":"F32","shape":\#(tensor.shape),"data_offsets":[\#(start),\#(body.count)]}"#)
+                #""\#(tensor.name)":{"dtype":"F32","shape":\#(tensor.shape),"data_offsets":[\#(start),\#(body.count)]}"#
+            )
         }
         let text = Array("{\(header.joined(separator: ","))}".utf8)
         return Data(withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text + body)
@@ -44,7 +45,9 @@ struct ModelFolderTests {
     }
 
     /// Warnings of an ingest.
-    private static func ingest(_ space: Workspace, _ name: String = "test.embdb") throws -> (Exports, DatabaseInfo, [String]) {
+    private static func ingest(_ space: Workspace, _ name: String = "test.embdb") throws -> (
+        Exports, DatabaseInfo, [String]
+    ) {
         let log = Log()
         let database = try space.database(name)
         _ = try database.ingest([Fixture.small], options: space.options(), control: Control(warning: { log.add($0) }))
@@ -146,7 +149,8 @@ struct ModelFolderTests {
 
     @Test(
         "the same weights from .safetensors and .bin give the same database, and the original's hidden states",
-        .enabled(if: SharedData.has("parity/geneformer-tiny/model.safetensors"), "skipped: ../shared/parity is not there"))
+        .enabled(
+            if: SharedData.has("parity/geneformer-tiny/model.safetensors"), "skipped: ../shared/parity is not there"))
     func publishedFormats() throws {
         let space = try Workspace()
         var vocabulary = space.tiny.vocabulary

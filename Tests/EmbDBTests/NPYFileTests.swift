@@ -77,7 +77,8 @@ struct NPYFileTests {
     @Test("a file cut off anywhere is refused; so are a header beyond the file and an endless one")
     func truncated() throws {
         for version in [1, 2] as [UInt8] {
-            let whole = Self.npy(Self.header("<f4", "(2, 3)"), Self.bytes([Float](repeating: 1, count: 6)), version: version)
+            let whole = Self.npy(
+                Self.header("<f4", "(2, 3)"), Self.bytes([Float](repeating: 1, count: 6)), version: version)
             for length in 0..<whole.count {
                 let error = #expect(throws: EmbDBError.self, "\(length)") { _ = try Self.read(Array(whole[..<length])) }
                 #expect(error?.code == .input)

@@ -85,7 +85,8 @@ struct NearestTests {
         options.filter = #"state == "sick" or donor is missing"#
         options.excludeSame = "donor"
         options.maximumDistance = 0.02
-        let queries = Array(exports.ids.enumerated().filter { $0.offset % 5 == 0 || exports.obs[$0.offset]["donor"] == "" })
+        let queries = Array(
+            exports.ids.enumerated().filter { $0.offset % 5 == 0 || exports.obs[$0.offset]["donor"] == "" })
         #expect(queries.contains { exports.obs[$0.offset]["donor"] == "" })
         let answer = try database.nearest(.cells(queries.map(\.element)), options: options)
         var kept = 0
@@ -141,9 +142,10 @@ struct NearestTests {
             #expect(cell.obs.map(\.name) == Array(exports.columns.dropFirst()))
             for (name, value) in cell.obs { #expect(value.description == exports.obs[row][name]) }
         }
-        let values = Dictionary(uniqueKeysWithValues: answer.queries[0].neighbors.map { cell in
-            (cell.cell, Dictionary(uniqueKeysWithValues: cell.obs.map { ($0.name, $0.value) }))
-        })
+        let values = Dictionary(
+            uniqueKeysWithValues: answer.queries[0].neighbors.map { cell in
+                (cell.cell, Dictionary(uniqueKeysWithValues: cell.obs.map { ($0.name, $0.value) }))
+            })
         #expect(values["a-cell-0"]?["score"] == .missing)
         #expect(values["a-cell-3"]?["donor"] == .missing)
         #expect(values["a-cell-5"] == nil, "it has no known gene")

@@ -35,8 +35,9 @@ struct ResumeTests {
         let expected = try space.exports(space.ingested(files, name: "whole"))
 
         let database = try space.database()
-        #expect(Self.code { _ = try database.ingest(files, options: space.options(), control: Self.stopping(at: stop)) }
-            == .cancelled)
+        #expect(
+            Self.code { _ = try database.ingest(files, options: space.options(), control: Self.stopping(at: stop)) }
+                == .cancelled)
         let info = try database.info()
         #expect(info.summary.cells == 0)
         #expect(Self.code { _ = try database.nearest(.cells(["cell-0"])) } == .nothingFound)
@@ -49,7 +50,8 @@ struct ResumeTests {
         let copy = space.path("copy.h5ad")
         try FileManager.default.copyItem(atPath: Fixture.small, toPath: copy)
         let report = try database.ingest(
-            [copy, Fixture.broken], options: space.options {
+            [copy, Fixture.broken],
+            options: space.options {
                 $0.threads = 1
                 if stop > 0 { $0.model = nil }
             })
@@ -69,9 +71,11 @@ struct ResumeTests {
         let whole = try Database.open(space.copy(base, to: "whole"), access: .readWrite)
         _ = try whole.ingest([Fixture.other, Fixture.broken], options: options)
         for stop in [1, 2, 3] {
-            #expect(Self.code {
-                _ = try base.ingest([Fixture.other, Fixture.broken], options: options, control: Self.stopping(at: stop))
-            } == .cancelled)
+            #expect(
+                Self.code {
+                    _ = try base.ingest(
+                        [Fixture.other, Fixture.broken], options: options, control: Self.stopping(at: stop))
+                } == .cancelled)
             #expect(try space.exports(base) == before)
             #expect(try base.info().index.deleted == 0)
             let answer = try base.nearest(.cells(["cell-40"]))
@@ -88,14 +92,16 @@ struct ResumeTests {
         let expected = try space.exports(space.ingested([Fixture.small], name: "alone"))
         let database = try space.database()
         let unfinished = space.options { $0.onConflict = .skip }
-        #expect(Self.code {
-            _ = try database.ingest([Fixture.broken], options: unfinished, control: Self.stopping(at: 2))
-        } == .cancelled)
+        #expect(
+            Self.code {
+                _ = try database.ingest([Fixture.broken], options: unfinished, control: Self.stopping(at: 2))
+            } == .cancelled)
         #expect((try database.info().pendingIngest?.cellsWritten ?? 0) > 0)
 
         let other = try Workspace(seed: 8)
         for options in [
-            space.options(), space.options { $0.filter = #"batch == "x1""# }, space.options { $0.onConflict = .replace },
+            space.options(), space.options { $0.filter = #"batch == "x1""# },
+            space.options { $0.onConflict = .replace },
             other.options(),
         ] {
             #expect(Self.code { _ = try database.ingest([Fixture.broken], options: options) } == .pendingIngest)
@@ -116,9 +122,10 @@ struct ResumeTests {
     func restartWithAnotherModel() throws {
         let space = try Workspace()
         let database = try space.database()
-        #expect(Self.code {
-            _ = try database.ingest([Fixture.broken], options: space.options(), control: Self.stopping(at: 2))
-        } == .cancelled)
+        #expect(
+            Self.code {
+                _ = try database.ingest([Fixture.broken], options: space.options(), control: Self.stopping(at: 2))
+            } == .cancelled)
         #expect(try database.info().pendingIngest != nil)
         let other = try Workspace(isV2: true)
         _ = try database.ingest([Fixture.small], options: other.options { $0.restart = true })
@@ -156,12 +163,15 @@ struct ResumeTests {
     @Test("nobody asks for a database where nothing can be ingested")
     func nothing() throws {
         let space = try Workspace()
-        #expect(Self.code {
-            _ = try Database.ingest([Fixture.small], into: space.path("n"), options: space.options { $0.model = "/no" })
-        } == .model)
-        #expect(Self.code {
-            _ = try Database.ingest([space.path("no.h5ad")], into: space.path("n"), options: space.options())
-        } == .input)
+        #expect(
+            Self.code {
+                _ = try Database.ingest(
+                    [Fixture.small], into: space.path("n"), options: space.options { $0.model = "/no" })
+            } == .model)
+        #expect(
+            Self.code {
+                _ = try Database.ingest([space.path("no.h5ad")], into: space.path("n"), options: space.options())
+            } == .input)
         #expect(!FileManager.default.fileExists(atPath: space.path("n")))
         #expect(try Database.ingest([Fixture.small], into: space.path("n"), options: space.options()).cellsAdded == 47)
     }

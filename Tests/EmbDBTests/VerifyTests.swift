@@ -15,7 +15,9 @@ struct VerifyTests {
         }
         let result = try String(contentsOfFile: folder.file("result"), encoding: .utf8)
         let counts = result.split(separator: " ").compactMap { Int($0) }
-        #expect(counts.count == 3, "died at byte \((try? String(contentsOfFile: folder.file("at"), encoding: .utf8)) ?? "")")
+        #expect(
+            counts.count == 3, "died at byte \((try? String(contentsOfFile: folder.file("at"), encoding: .utf8)) ?? "")"
+        )
         #expect(counts[0] > 30, "faults found: \(result)")
         #expect(counts[2] == 0, "not found, but exports differ: \(result)")
     }
@@ -62,7 +64,8 @@ struct VerifyTests {
             do {
                 bytes = try Data(contentsOf: URL(fileURLWithPath: space.ingested([Fixture.small]).path))
             }
-            let lengths = Array(stride(from: 1, to: bytes.count, by: 2111)) + [4095, 4096, 4097, 8191, 8192, bytes.count - 1]
+            let lengths =
+                Array(stride(from: 1, to: bytes.count, by: 2111)) + [4095, 4096, 4097, 8191, 8192, bytes.count - 1]
             for length in lengths {
                 let copy = space.path("cut\(length)")
                 try bytes.prefix(length).write(to: URL(fileURLWithPath: copy))

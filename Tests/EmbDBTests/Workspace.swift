@@ -129,7 +129,9 @@ struct Exports: Equatable {
         let indptr = try NumPyArray(entries["indptr.npy"] ?? Data()).values.map { Int($0) }
         let all = try NumPyArray(entries["tokens.npy"] ?? Data()).values.map { UInt32($0) }
         tokens = zip(indptr, indptr.dropFirst()).map { Array(all[$0..<$1]) }
-        let table = lines(bytes[".tsv"]).map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+        let table = lines(bytes[".tsv"]).map {
+            $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        }
         columns = table[0]
         obs = table.dropFirst().map { Dictionary(uniqueKeysWithValues: zip(table[0], $0)) }
     }
