@@ -34,7 +34,9 @@ struct Contents: Equatable {
 
     /// One dictionary a cell.
     var rows: [[String: String]] {
-        let lines = obs.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+        let lines = obs.split(separator: "\n").map {
+            $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        }
         return lines.dropFirst().map { Dictionary(uniqueKeysWithValues: zip(lines[0], $0)) }
     }
 }

@@ -159,7 +159,8 @@ struct IngestTests {
         let bench = try Workbench.filled()
         #expect(try bench.ingest("changed", into: nil, "--id-prefix", "again_")["cells_added"].int == 30)
         #expect(try Contents(bench.database).cells.suffix(30) == (0..<30).map { "again_cell\($0)" }[...])
-        #expect(try bench.ask("nearest", "--cell", "again_cell3", "-k", "2")["queries"][0]["query"].string == "again_cell3")
+        #expect(
+            try bench.ask("nearest", "--cell", "again_cell3", "-k", "2")["queries"][0]["query"].string == "again_cell3")
     }
 
     @Test("--where and --sample ingest some of the cells, with the vectors that they have among all")
@@ -187,7 +188,11 @@ struct IngestTests {
         #expect(try Contents(other).cells != sample.cells)
 
         let nobody = try bench.refused(
-            2, ["ingest", bench.file("no.embdb"), Workbench.fixture("cells"), "--model", bench.model, "--where", "age > 400"])
+            2,
+            [
+                "ingest", bench.file("no.embdb"), Workbench.fixture("cells"), "--model", bench.model, "--where",
+                "age > 400",
+            ])
         #expect(!nobody.stderr.isEmpty)
     }
 
@@ -201,7 +206,8 @@ struct IngestTests {
         try bench.refused(
             1, ["ingest", bench.file("x.embdb"), Workbench.fixture("layers"), "--model", bench.model, "--layer", "X"],
             saying: "layers.h5ad", "X", "row 0", "whole number")
-        let normalized = try bench.ingest("layers", into: bench.file("n.embdb"), "--layer", "X", "--values", "normalized")
+        let normalized = try bench.ingest(
+            "layers", into: bench.file("n.embdb"), "--layer", "X", "--values", "normalized")
         #expect(normalized["layer"].string == "X")
     }
 
@@ -250,12 +256,16 @@ struct IngestTests {
             for arguments in [
                 ["nearest", database, "--cells", "disease == \"HCM\"", "-k", "7"],
                 ["nearest", database, "--cell", "cell4", "--delete", "TTN,MYH7", "--overexpress", "GATA4"],
-                ["knockouts", database, "--from", "disease == \"HCM\"", "--to", "disease == \"normal\"", "--genes", "TTN,NPPA,DCN"],
+                [
+                    "knockouts", database, "--from", "disease == \"HCM\"", "--to", "disease == \"normal\"", "--genes",
+                    "TTN,NPPA,DCN",
+                ],
             ] {
                 let result = try CommandLineTool.embdb.run(arguments + ["--threads", threads, "--format", "json"])
                 #expect(result.exitCode == 0, "\(result.stderr)")
                 // Time is the only thing that may differ.
-                text += result.stdout.split(separator: "\n").filter { !$0.contains("\"seconds\"") }.joined(separator: "\n")
+                text += result.stdout.split(separator: "\n").filter { !$0.contains("\"seconds\"") }.joined(
+                    separator: "\n")
             }
             answers.append(text)
         }

@@ -118,7 +118,8 @@ struct KillTests {
         #expect(try bench.run("verify", bench.database).exitCode == 2)
         #expect(try bench.run("nearest", bench.database, "--cell", "cell0").exitCode != 0)
         try bench.refused(
-            1, ["ingest", bench.database, Workbench.fixture("more"), "--model", bench.model], saying: "cells.h5ad", "--restart")
+            1, ["ingest", bench.database, Workbench.fixture("more"), "--model", bench.model], saying: "cells.h5ad",
+            "--restart")
         try bench.ingest("cells")
         let isEqual = try Contents(bench.database) == Contents(uninterrupted)
         #expect(isEqual)
@@ -150,6 +151,37 @@ struct KillTests {
         #expect(restarted.exitCode == 0, "\(restarted.stderr)")
         #expect(try bench.ask("info")["cells"].int == 65)
         #expect(try bench.ask("info")["pending_ingest"].isNull)
+        #expect(try bench.ask("verify")["whole"].bool == true)
+    }
+
+    @Test("a killed replacement leaves the old cells visible, and the same command finishes it")
+    func replacement() throws {
+        let bench = try Workbench(.slow)
+        let uninterrupted = bench.file("whole.embdb")
+        for database in [bench.database, uninterrupted] { try bench.ingest("changed", into: database) }
+        let before = try Contents(bench.database)
+        let arguments = ["ingest", bench.database, Workbench.fixture("cells"), "--on-conflict", "replace"]
+        let process = try CommandLineTool.embdb.start(arguments)
+        var pending = 0
+        while pending == 0, !process.hasEnded {
+            usleep(20_000)
+            pending = try bench.ask("info")["pending_ingest"]["cells_written"].int ?? 0
+        }
+        process.send(SIGKILL)
+        #expect(try process.wait().exitCode == 128 + SIGKILL)
+        #expect(pending > 0)
+        let killed = try Contents(bench.database)
+        let isUnchanged =
+            killed.cells == before.cells && killed.obs == before.obs && killed.embeddings == before.embeddings
+        #expect(isUnchanged)
+        #expect(try bench.ask("verify")["whole"].bool == true)
+
+        let resumed = try CommandLineTool.embdb.run(arguments + ["--format", "json"])
+        #expect(resumed.exitCode == 0, "\(resumed.stderr)")
+        #expect(try resumed.json()["cells_added"].int == 300)
+        try bench.ingest("cells", into: uninterrupted, "--on-conflict", "replace")
+        let isEqual = try Contents(bench.database) == Contents(uninterrupted)
+        #expect(isEqual)
         #expect(try bench.ask("verify")["whole"].bool == true)
     }
 }

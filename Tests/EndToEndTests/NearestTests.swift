@@ -69,7 +69,8 @@ struct NearestTests {
     @Test("--where, --exclude-same and --max-distance say who may be a neighbor")
     func filters() throws {
         let chosen = try neighbors(
-            "--cell", "cell0", "-k", "300", "--where", "disease != \"DCM\" and `cell state` == 'state 1' and n_genes >= 150")
+            "--cell", "cell0", "-k", "300", "--where",
+            "disease != \"DCM\" and `cell state` == 'state 1' and n_genes >= 150")
         let expected = (0..<300).filter { $0 % 3 != 0 && $0 % 2 == 1 && 100 + $0 * 7 % 90 >= 150 }
         #expect(Set(chosen.compactMap { $0["cell"].string }) == Set(expected.map { "cell\($0)" }))
 
@@ -134,7 +135,8 @@ struct NearestTests {
         let wrong = try bench.run("nearest", bench.database, "--vector", short)
         #expect([1, 64].contains(wrong.exitCode))
         #expect(wrong.lastErrorLine.contains("3 dimensions") && wrong.lastErrorLine.contains("32"))
-        try bench.refused(1, ["nearest", bench.database, "--vector", bench.model + "/config.json"], saying: "config.json", ".npy")
+        try bench.refused(
+            1, ["nearest", bench.database, "--vector", bench.model + "/config.json"], saying: "config.json", ".npy")
         try bench.refused(1, ["nearest", bench.database, "--vector", bench.file("none.npy")], saying: "none.npy")
     }
 
@@ -160,6 +162,11 @@ struct NearestTests {
         for (one, other) in zip(same, plain) {
             #expect(abs((one["distance"].double ?? 9) - (other["distance"].double ?? -9)) < 1e-6)
         }
+        // One line a gene, however many cells there are.
+        let many = try bench.run(
+            "nearest", bench.database, "--cells", "n_genes < 150", "-k", "1", "--delete", lacking, "--format", "json")
+        #expect(many.exitCode == 0)
+        #expect(many.stderr.split(separator: "\n").count { $0.hasPrefix("warning: ") } == 1, "\(many.stderr)")
         let quiet = try bench.run(
             "nearest", bench.database, "--cell", "cell0", "--delete", lacking, "--quiet")
         #expect(quiet.stderr.isEmpty)
@@ -192,7 +199,9 @@ struct NearestTests {
         let expected = try neighbors("--cell", "cell0", "-k", "4").compactMap { $0["cell"].string }
         #expect(ids.stdout == expected.map { $0 + "\n" }.joined())
         let tsv = try bench.run("nearest", bench.database, "--cell", "cell0", "-k", "4", "--format", "tsv")
-        let lines = tsv.stdout.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
+        let lines = tsv.stdout.split(separator: "\n").map {
+            $0.split(separator: "\t", omittingEmptySubsequences: false)
+        }
         #expect(lines.count == 5)
         #expect(lines.allSatisfy { $0.count == lines[0].count })
         #expect(lines[0].prefix(5) == ["query", "rank", "cell", "similarity", "distance"])

@@ -22,16 +22,16 @@ struct RealDataTests {
     }
 
     /// Cells of each file.
-    private static let sample = ProcessInfo.processInfo.environment["EMBDB_SLOW_TESTS"] == nil ? 20 : 50
+    private static let sample = ProcessInfo.processInfo.environment["EMBDB_SLOW_TESTS"] == nil ? 12 : 50
 
     private func writeModel(_ path: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try """
-            {"model_type": "bert", "vocab_size": 25426, "hidden_size": 256, "num_hidden_layers": 6,
-             "num_attention_heads": 4, "intermediate_size": 512, "hidden_act": "relu",
-             "max_position_embeddings": 2048, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "pad_token_id": 0,
-             "embdb_seed": 1}
-            """.write(toFile: path + "/config.json", atomically: true, encoding: .utf8)
+        {"model_type": "bert", "vocab_size": 25426, "hidden_size": 256, "num_hidden_layers": 6,
+         "num_attention_heads": 4, "intermediate_size": 512, "hidden_act": "relu",
+         "max_position_embeddings": 2048, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "pad_token_id": 0,
+         "embdb_seed": 1}
+        """.write(toFile: path + "/config.json", atomically: true, encoding: .utf8)
     }
 
     @Test(
@@ -67,7 +67,8 @@ struct RealDataTests {
     /// The sampled cells are in the order of the file, so that the checksums of their tokens are a subsequence of those
     /// of all cells; cells are told apart by ids where the golden file names them.
     private func compare(_ contents: Contents, with golden: String) throws {
-        let bytes = try Data(contentsOf: URL(fileURLWithPath: SharedData.path("parity/geneformer-tokens/\(golden).safetensors")))
+        let bytes = try Data(
+            contentsOf: URL(fileURLWithPath: SharedData.path("parity/geneformer-tokens/\(golden).safetensors")))
         let kind = bytes.range(of: Data("\"v1.presummed.crc32\"".utf8)) == nil ? "all" : "presummed"
         let checksums: [UInt32] = try tensor("v1.\(kind).crc32", in: bytes)
         let lengths: [UInt16] = try tensor("v1.\(kind).length", in: bytes)

@@ -14,7 +14,9 @@ struct RefusalTests {
         before = try Contents(bench.database)
     }
 
-    private func refuse(_ arguments: [String], saying words: [String], sourceLocation: SourceLocation = #_sourceLocation) throws {
+    private func refuse(
+        _ arguments: [String], saying words: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         let result = try bench.refused(1, ["ingest", bench.database] + arguments, sourceLocation: sourceLocation)
         for word in words {
             #expect(result.lastErrorLine.contains(word), "\(result.stderr)", sourceLocation: sourceLocation)
@@ -31,15 +33,19 @@ struct RefusalTests {
                 #expect(try info.json()["cells"].int == 0, sourceLocation: sourceLocation)
                 #expect(try info.json()["pending_ingest"].isNull, sourceLocation: sourceLocation)
             }
-            let good = try CommandLineTool.embdb.run(["ingest", fresh, Workbench.fixture("layers"), "--model", bench.model])
+            let good = try CommandLineTool.embdb.run([
+                "ingest", fresh, Workbench.fixture("layers"), "--model", bench.model,
+            ])
             #expect(good.exitCode == 0, "\(good.stderr)", sourceLocation: sourceLocation)
         }
     }
 
-    @Test("values that are no counts, with row and value", arguments: [
-        ("negative", ["row 149", "-3", "negative"]), ("fractional", ["row 149", "2.5", "whole"]),
-        ("nan", ["row 149", "NaN"]),
-    ])
+    @Test(
+        "values that are no counts, with row and value",
+        arguments: [
+            ("negative", ["row 149", "-3", "negative"]), ("fractional", ["row 149", "2.5", "whole"]),
+            ("nan", ["row 149", "NaN"]),
+        ])
     func values(name: String, words: [String]) throws {
         try refuse([Workbench.fixture(name)], saying: ["\(name).h5ad", "X"] + words)
         // Also where the matrix is named, and so nothing is looked at beforehand: two commits may have been made.
@@ -90,7 +96,8 @@ struct RefusalTests {
         try bench.refused(
             1, ["ingest", bench.database, Workbench.fixture("more"), "--model", "default"], saying: "model")
         try bench.refused(
-            1, ["ingest", bench.database, Workbench.fixture("more"), "--model", bench.file("nothing")], saying: "nothing")
+            1, ["ingest", bench.database, Workbench.fixture("more"), "--model", bench.file("nothing")],
+            saying: "nothing")
         #expect(try Contents(bench.database) == before)
         try bench.refused(64, ["ingest", bench.file("new.embdb"), Workbench.fixture("more")], saying: "--model")
         try bench.refused(64, ["ingest", bench.database])

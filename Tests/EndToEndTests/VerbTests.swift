@@ -55,11 +55,15 @@ struct VerbTests {
         #expect(try few.json()["from"]["cells"].int == 6)
         #expect(ranking.allSatisfy { (4...6).contains($0["cells"].int ?? 0) })
         let top = try CommandLineTool.embdb.run(
-            ["knockouts", bench.database] + states + ["--max-cells", "6", "--min-cells", "4", "--top", "3", "--format", "tsv"])
+            ["knockouts", bench.database] + states + [
+                "--max-cells", "6", "--min-cells", "4", "--top", "3", "--format", "tsv",
+            ])
         #expect(top.stdout.split(separator: "\n").count == 4)
         let out = bench.file("ranking.json")
         let written = try CommandLineTool.embdb.run(
-            ["knockouts", bench.database] + states + ["--max-cells", "6", "--genes", "TTN", "--mode", "overexpress", "--out", out])
+            ["knockouts", bench.database] + states + [
+                "--max-cells", "6", "--genes", "TTN", "--mode", "overexpress", "--out", out,
+            ])
         #expect(written.exitCode == 0)
         #expect(written.stdout.isEmpty)
         #expect(try String(contentsOfFile: out, encoding: .utf8).contains("\"mode\": \"overexpress\""))
@@ -151,7 +155,8 @@ struct VerbTests {
         for arguments in [["info", cut], ["verify", cut], ["nearest", cut, "--cell", "cell0"]] {
             let result = try CommandLineTool.embdb.run(arguments)
             #expect(result.exitCode == 1, "\(result.command): \(result.stderr)")
-            #expect(result.lastErrorLine.hasPrefix("embdb: ") && result.lastErrorLine.contains("cut"), "\(result.stderr)")
+            #expect(
+                result.lastErrorLine.hasPrefix("embdb: ") && result.lastErrorLine.contains("cut"), "\(result.stderr)")
         }
         let text = bench.file("text.embdb")
         try String(repeating: "no database\n", count: 5000).write(toFile: text, atomically: true, encoding: .utf8)

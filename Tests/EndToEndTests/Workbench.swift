@@ -51,7 +51,8 @@ final class Workbench: Sendable {
         try config.write(toFile: path + "/config.json", atomically: true, encoding: .utf8)
     }
 
-    static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures").path
+    static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
+        .path
 
     /// A file that Tools/make_endtoend_fixtures.py wrote.
     static func fixture(_ name: String) -> String { "\(fixtures)/\(name).h5ad" }
@@ -71,13 +72,16 @@ final class Workbench: Sendable {
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> JSONAnswer {
         let result = try CommandLineTool.embdb.run(
-            ["ingest", database ?? self.database, Self.fixture(fixture), "--model", model, "--format", "json"] + options)
+            ["ingest", database ?? self.database, Self.fixture(fixture), "--model", model, "--format", "json"] + options
+        )
         #expect(result.exitCode == 0, "\(result.command): \(result.stderr)", sourceLocation: sourceLocation)
         return try result.json()
     }
 
     /// Runs a verb on the database, expects exit code 0, and returns its JSON.
-    func ask(_ verb: String, _ options: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> JSONAnswer {
+    func ask(_ verb: String, _ options: String..., sourceLocation: SourceLocation = #_sourceLocation) throws
+        -> JSONAnswer
+    {
         let result = try CommandLineTool.embdb.run([verb, database] + options + ["--format", "json"])
         #expect(result.exitCode == 0, "\(result.command): \(result.stderr)", sourceLocation: sourceLocation)
         return try result.json()

@@ -8,8 +8,10 @@ public struct CommandLineTool: Sendable {
 
     /// The `embdb` that was built together with the running tests: both lie in `.build/<configuration>`.
     public static let embdb: CommandLineTool = {
-        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-        return CommandLineTool(path: URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("embdb").path)
+        let tests =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        return CommandLineTool(
+            path: URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("embdb").path)
     }()
 
     /// Runs the program to its end.

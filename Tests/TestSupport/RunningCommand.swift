@@ -42,7 +42,9 @@ public final class RunningCommand {
         let code = Self.withCStrings([path] + arguments) { arguments in
             Self.withCStrings(variables) { posix_spawn(&child, path, &actions, &attributes, arguments, $0) }
         }
-        guard code == 0 else { throw Failure(description: "\(path) cannot be started: \(String(cString: strerror(code)))") }
+        guard code == 0 else {
+            throw Failure(description: "\(path) cannot be started: \(String(cString: strerror(code)))")
+        }
         pid = child
     }
 
@@ -74,7 +76,8 @@ public final class RunningCommand {
             usleep(1000)
         }
         return CommandResult(
-            command: command, exitCode: exitCode ?? -1, stdout: text("stdout"), stderr: text("stderr"), seconds: seconds)
+            command: command, exitCode: exitCode ?? -1, stdout: text("stdout"), stderr: text("stderr"), seconds: seconds
+        )
     }
 
     private func text(_ name: String) -> String {

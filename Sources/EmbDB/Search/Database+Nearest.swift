@@ -56,6 +56,8 @@ extension Database {
     ) throws {
         let embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
         let perturbation = try embedder.perturbation(options.edit)
+        // By gene to delete: the queries that do not have it.
+        var lacking = [[Int]](repeating: [], count: perturbation.deleted.count)
         let step = 64
         for start in stride(from: 0, to: queries.rows.count, by: step) {
             let range = start..<min(queries.rows.count, start + step)
@@ -63,10 +65,8 @@ extension Database {
             for index in range {
                 let ranking = try embedder.ranking(ofRow: queries.rows[index], in: transaction)
                 let outcome = perturbation.applied(to: embedder.tokens(of: ranking), encoder: embedder.model.encoder)
-                for gene in perturbation.deleted where !outcome.found.contains(gene) {
-                    control.warning(
-                        "cell \(queries.names[index]) does not have \(embedder.model.vocabulary.name(gene)) among the "
-                            + "genes that the model reads: deleting it changes nothing")
+                for (number, gene) in perturbation.deleted.enumerated() where !outcome.found.contains(gene) {
+                    lacking[number].append(index)
                 }
                 guard outcome.tokens.count > embedder.model.vocabulary.specialsPerCell else {
                     throw EmbDBError(.usage, "no gene is left in cell \(queries.names[index]): delete fewer genes")
@@ -75,6 +75,15 @@ extension Database {
             }
             queries.replaceVectors(range, by: try embedder.embed(inputs, control: control))
             control.progress(.init(unit: "cells", phase: "embedding", done: range.upperBound, total: queries.rows.count))
+        }
+        for (gene, cells) in zip(perturbation.deleted, lacking) where !cells.isEmpty {
+            let who =
+                cells.count == 1
+                ? "cell \(queries.names[cells[0]]) does not"
+                : "\(cells.count) of \(queries.rows.count) cells do not"
+            control.warning(
+                "\(who) have \(embedder.model.vocabulary.name(gene)) among the genes that the model reads: deleting it "
+                    + "changes nothing there")
         }
     }
 
