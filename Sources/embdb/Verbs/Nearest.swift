@@ -24,7 +24,7 @@ struct Nearest: ParsableCommand {
     @Option(help: "Length of the candidate list (default: chosen for recall ≥ 0.99).") var ef: Int?
     @Flag(help: "Compare every vector.") var exact = false
     @Flag(help: "One query: the mean of the queries' embeddings.") var centroid = false
-    @Option(help: "Neighbors farther away are left out.") var maxDistance: Float?
+    @Option(parsing: .unconditional, help: "Neighbors farther away are left out.") var maxDistance: Float?
     @Flag(help: "Print the neighbors' ids alone, one a line.") var idsOnly = false
     @OptionGroup var output: OutputOptions
 
