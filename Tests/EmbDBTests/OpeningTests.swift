@@ -61,6 +61,31 @@ struct OpeningTests {
         #expect(try Database.verify(path).fault?.contains("state") == true)
     }
 
+    @Test("numbers in a record that cannot be true are damage, not a crash")
+    func impossibleNumbers() async throws {
+        await #expect(processExitsWith: .success) {
+            let space = try Workspace()
+            let database = try space.ingested([Fixture.small])
+            let environment = try Environment.open(database.path, mode: .readWrite)
+            let record = try #require(try environment.read { try IndexTests.meta.value(for: "state", in: $0) })
+            let text = String(decoding: record[4...], as: UTF8.self)
+            for (old, new) in [
+                (#""rows":47"#, #""rows":-1"#), (#""rows":47"#, #""rows":4611686018427387904"#),
+                (#""rows":47"#, #""rows":1000000"#), (#""dimension":16"#, #""dimension":0"#),
+                (#""dimension":16"#, #""dimension":-5"#), (#""dimension":16"#, #""dimension":1152921504606846976"#),
+                (#""categoryCount":3"#, #""categoryCount":-1"#), (#""categoryCount":3"#, #""categoryCount":1099511627776"#),
+            ] {
+                #expect(text.contains(old))
+                let changed = Array(text.replacing(old, with: new).utf8)
+                let checksum = withUnsafeBytes(of: StoredZip.crc32(changed).littleEndian) { Array($0) }
+                try environment.write { try IndexTests.meta.put(checksum + changed, for: "state", in: &$0) }
+                let error = #expect(throws: EmbDBError.self) { _ = try database.nearest(.cells(["cell-1"])) }
+                #expect(error?.code == .corrupted, "\(new)")
+                #expect(try Database.verify(database.path).fault != nil, "\(new)")
+            }
+        }
+    }
+
     @Test("values opened on one file in one process see each other's commits; a read-only one cannot ingest")
     func severalValues() throws {
         let space = try Workspace()

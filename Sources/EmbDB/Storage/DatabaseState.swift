@@ -13,6 +13,13 @@ struct DatabaseState: Codable, Equatable {
     var columns: [ObsColumnDescription] = []
     /// Ingests that are complete, oldest first.
     var ingests: [CompletedIngest] = []
+
+    /// Whether the numbers can be true of any database: what is computed from them then neither overflows nor asks for
+    /// memory without end.
+    var isPossible: Bool {
+        (0...Int(Int32.max)).contains(rows) && (1...1 << 16).contains(embedding?.dimension ?? 1)
+            && columns.allSatisfy { (0...rows).contains($0.categoryCount) }
+    }
 }
 
 /// Which model, by content.
@@ -92,6 +99,9 @@ struct IndexDescription: Codable, Equatable {
     var entries: [UInt32]
     /// The smallest ef that reached recall@10 ≥ 0.99 on a sample of the stored vectors.
     var recommendedEf: Int
+
+    /// As ``DatabaseState/isPossible``.
+    var isPossible: Bool { (0...Int(Int32.max)).contains(rows) && (1...1 << 20).contains(recommendedEf) }
 }
 
 /// The layer whose hidden states are pooled.

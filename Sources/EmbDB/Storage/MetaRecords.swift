@@ -41,15 +41,21 @@ enum MetaRecords {
     }
 
     static func state(_ transaction: borrowing some Transaction & ~Copyable) throws -> DatabaseState {
-        try get("state", in: transaction) ?? DatabaseState()
+        let state: DatabaseState = try get("state", in: transaction) ?? DatabaseState()
+        guard state.isPossible else { throw damaged("state") }
+        return state
     }
 
     static func pending(_ transaction: borrowing some Transaction & ~Copyable) throws -> PendingIngest? {
-        try get("pending", in: transaction)
+        let pending: PendingIngest? = try get("pending", in: transaction)
+        guard pending?.state.isPossible ?? true else { throw damaged("pending") }
+        return pending
     }
 
     static func index(_ transaction: borrowing some Transaction & ~Copyable) throws -> IndexDescription? {
-        try get("index", in: transaction)
+        let index: IndexDescription? = try get("index", in: transaction)
+        guard index?.isPossible ?? true else { throw damaged("index") }
+        return index
     }
 
     static func put(_ state: DatabaseState, in transaction: inout WriteTransaction) throws {
