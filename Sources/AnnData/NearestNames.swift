@@ -2,17 +2,17 @@
 /// as equal; a name that holds the other one counts as near. O(names × length²).
 package func nearestNames(to name: String, in names: [String], atMost limit: Int = 3) -> [String] {
     let wanted = Array(name.lowercased().utf8.prefix(64))
-    var found: [(distance: Int, order: Int)] = []
+    // Among equally near ones that with fewer edits goes first: a name that only holds `name` may be much longer.
+    var found: [(distance: Int, edits: Int, order: Int)] = []
     for (order, candidate) in names.enumerated() {
         let other = Array(candidate.lowercased().utf8.prefix(64))
-        var distance = editDistance(wanted, other)
+        let edits = editDistance(wanted, other)
+        var distance = edits
         if contains(other, wanted) { distance = min(distance, 1) }
         if contains(wanted, other) { distance = min(distance, 2) }
-        if distance <= max(2, wanted.count / 3) { found.append((distance, order)) }
+        if distance <= max(2, wanted.count / 3) { found.append((distance, edits, order)) }
     }
-    found.sort { (a, b) in
-        (a.distance, names[a.order].count, a.order) < (b.distance, names[b.order].count, b.order)
-    }
+    found.sort { ($0.distance, $0.edits, $0.order) < ($1.distance, $1.edits, $1.order) }
     return found.prefix(limit).map { names[$0.order] }
 }
 

@@ -13,7 +13,8 @@ extension Database {
             try environment.read { transaction in
                 let state = try MetaRecords.state(transaction)
                 let live = try MetaRecords.live(transaction, rows: state.rows)
-                let snapshot = try? Snapshot(transaction, path: path)
+                let hasCells = state.embedding != nil && state.rows > 0
+                let snapshot = hasCells ? try Snapshot(transaction, path: path) : nil
                 let indexed = snapshot?.index.graphCount ?? 0
                 let pending = try MetaRecords.pending(transaction)
                 return DatabaseInfo(

@@ -257,6 +257,6 @@ struct NearestTests {
             #expect(!result.stdout.isEmpty)
             #expect(result.stderr.isEmpty)
         }
-        #expect(try bench.run("nearest", "-h").stdout.contains("Example: embdb nearest"))
+        #expect(try bench.run("nearest", "-h").stdout.contains("Example:\n  embdb nearest"))
     }
 }

@@ -71,23 +71,20 @@ extension Database {
                 let encoder = try RankValueEncoder(
                     vocabulary: try StoredModel.vocabulary(model, in: transaction),
                     maximumLength: record.architecture.maximumLength)
+                let rows = snapshot.live.rows
+                let reader = TokenReader(
+                    rows: rows, encoder: encoder, vocabularyCount: record.vocabularyCount, control: control)
                 var indptr: [Int64] = [0]
-                var tokens: [UInt32] = []
-                var cell = RankedCell()
-                var input: [UInt32] = []
-                for (done, row) in snapshot.live.rows.enumerated() {
-                    if done % 4096 == 0 { try control.checkCancelled("stopped; nothing was written") }
-                    try StoredCells.ranking(
-                        ofRow: row, vocabularyCount: record.vocabularyCount, into: &cell, in: transaction)
-                    encoder.modelInput(of: cell.tokens, into: &input)
-                    tokens += input
-                    indptr.append(Int64(tokens.count))
-                }
+                try reader.forEach(in: transaction) { indptr.append((indptr.last ?? 0) + Int64($0.count)) }
                 var file = try NPZWriter(path)
-                try file.add("indptr", int64: indptr)
-                try file.add("tokens", uint32: tokens)
+                try file.add("indptr", descriptor: "<i8", count: indptr.count) { write in
+                    try indptr.withUnsafeBytes { try write($0) }
+                }
+                try file.add("tokens", descriptor: "<u4", count: Int(indptr.last ?? 0)) { write in
+                    try reader.forEach(in: transaction) { tokens in try tokens.withUnsafeBytes { try write($0) } }
+                }
                 try file.finish()
-                return indptr.count - 1
+                return rows.count
             }
         }
     }
@@ -95,5 +92,24 @@ extension Database {
     private static func field(_ text: String) -> String {
         text.contains { $0 == "\t" || $0.isNewline }
             ? String(text.map { $0 == "\t" || $0.isNewline ? " " : $0 }) : text
+    }
+}
+
+/// Reads what the model reads of stored cells, one after another.
+private struct TokenReader {
+    let rows: [Int]
+    let encoder: RankValueEncoder
+    let vocabularyCount: Int
+    let control: Control
+
+    func forEach(in transaction: borrowing ReadTransaction, _ body: ([UInt32]) throws -> Void) throws {
+        var cell = RankedCell()
+        var input: [UInt32] = []
+        for (done, row) in rows.enumerated() {
+            if done % 4096 == 0 { try control.checkCancelled("stopped; nothing was written") }
+            try StoredCells.ranking(ofRow: row, vocabularyCount: vocabularyCount, into: &cell, in: transaction)
+            encoder.modelInput(of: cell.tokens, into: &input)
+            try body(input)
+        }
     }
 }

@@ -1,7 +1,6 @@
 internal import CZlib
 
 /// NumPy's archive of arrays: a zip file of stored (uncompressed) `.npy` entries, with zip64 records where needed.
-/// The arrays are given whole; sizes are bounded by memory.
 struct NPZWriter: ~Copyable {
     private struct Entry {
         let name: String
@@ -16,33 +15,37 @@ struct NPZWriter: ~Copyable {
 
     init(_ path: String) throws(EmbDBError) { file = try OutputFile(path) }
 
-    mutating func add(_ name: String, int64 values: [Int64]) throws(EmbDBError) {
-        try add(name, descriptor: "<i8", count: values.count, bytes: littleEndianBytes(values))
-    }
-
-    mutating func add(_ name: String, uint32 values: [UInt32]) throws(EmbDBError) {
-        try add(name, descriptor: "<u4", count: values.count, bytes: littleEndianBytes(values))
-    }
-
-    private func littleEndianBytes<T: FixedWidthInteger>(_ values: [T]) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(values.count * MemoryLayout<T>.size)
-        for value in values { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
-        return bytes
-    }
-
-    private mutating func add(_ name: String, descriptor: String, count: Int, bytes: [UInt8]) throws(EmbDBError) {
-        let content = NPYFile.header(descriptor: descriptor, shape: [count]) + bytes
-        let crc = UInt32(truncatingIfNeeded: content.withUnsafeBufferPointer { crc32_z(0, $0.baseAddress, $0.count) })
-        let entry = Entry(name: name + ".npy", crc: crc, size: UInt64(content.count), offset: position)
+    /// Adds a one-dimensional array of `count` elements. `produce` hands its bytes on in pieces, little-endian; it is
+    /// called twice, for the checksum that stands before the data and for the data, and must give the same both times.
+    mutating func add(
+        _ name: String, descriptor: String, count: Int,
+        _ produce: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws {
+        let header = NPYFile.header(descriptor: descriptor, shape: [count])
+        var crc = crc32_z(0, nil, 0)
+        var size = 0
+        func measure(_ bytes: UnsafeRawBufferPointer) {
+            crc = crc32_z(crc, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+            size += bytes.count
+        }
+        header.withUnsafeBytes(measure)
+        try produce(measure)
+        let entry = Entry(
+            name: name + ".npy", crc: UInt32(truncatingIfNeeded: crc), size: UInt64(size), offset: position)
         // Sizes are always in the zip64 field, so that one form serves small and large arrays.
         let local =
             zip(0x0403_4b50 as UInt32) + zip(45 as UInt16) + zip(0 as UInt16) + fixedFields(entry)
             + zip(UInt32.max) + zip(UInt32.max) + zip(UInt16(entry.name.utf8.count)) + zip(20 as UInt16)
             + Array(entry.name.utf8) + zip(1 as UInt16) + zip(16 as UInt16) + zip(entry.size) + zip(entry.size)
         try file.write(local)
-        try file.write(content)
-        position += UInt64(local.count + content.count)
+        try file.write(header)
+        var written = header.count
+        try produce { bytes in
+            try file.write(bytes)
+            written += bytes.count
+        }
+        precondition(written == size, "an array gave other bytes the second time")
+        position += UInt64(local.count + size)
         entries.append(entry)
     }
 

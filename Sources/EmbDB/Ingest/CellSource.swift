@@ -21,15 +21,15 @@ struct CellSource {
     /// Opens `path` and makes the choices that `options` leave open.
     ///
     /// - Throws: `AnnDataError`, `TokenizerError`, `ExpressionError`, ``EmbDBError``.
-    init(path: String, options: IngestOptions, vocabulary: Vocabulary, warning: (String) -> Void) throws {
+    init(path: String, options: IngestOptions, vocabulary: Vocabulary, control: Control) throws {
         self.path = path
         file = try AnnDataFile(path: path)
-        sha256 = try SHA256.ofFile(path)
+        sha256 = try SHA256.ofFile(path, control: control)
         layer = try Self.chooseLayer(file, options)
         let genes = try GeneColumnChoice(file: file, layer: layer, column: options.geneColumn, vocabulary: vocabulary)
         geneColumn = genes.column
         if genes.looksLikeRodent {
-            warning(
+            control.warning(
                 "most genes are written as mouse or rat symbols are, and match the model's only by their letters "
                     + "(\(path), var \(genes.column)): is the file of the model's species?")
         }

@@ -49,7 +49,7 @@ struct IngestRun {
         settings = try Self.settings(model, state, options)
         let vocabulary = model.vocabulary
         var sources = try files.map {
-            try CellSource(path: $0, options: options, vocabulary: vocabulary, warning: control.warning)
+            try CellSource(path: $0, options: options, vocabulary: vocabulary, control: control)
         }
         key = Self.key(sources, model, settings, options)
         Self.drawSample(&sources, options)
@@ -111,7 +111,7 @@ struct IngestRun {
         let sample = options.sample.map { "\($0) by \(options.seed)" } ?? "all"
         for text in [
             model.sha256, settings.layer.rawValue, settings.pooling.rawValue, options.values.rawValue,
-            options.cellColumn ?? "index", options.idPrefix, options.filter ?? "", sample,
+            options.cellColumn.map { "column \($0)" } ?? "index", options.idPrefix, options.filter ?? "", sample,
         ] { hash.update(text) }
         return hash.finish()
     }

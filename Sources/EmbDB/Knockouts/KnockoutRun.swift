@@ -165,16 +165,16 @@ struct KnockoutRun {
     func ranking(seconds: Double) -> KnockoutRanking {
         let vocabulary = embedder.model.vocabulary
         let ranked = effects.filter { $0.value.shifts.count >= options.minimumCells }
-            .map { (token: $0.key, effect: $0.value, id: vocabulary.entry($0.key)?.id ?? "") }
-            .sorted { ($1.effect.meanShift, $0.id) < ($0.effect.meanShift, $1.id) }
+            .map { (token: $0.key, effect: $0.value, mean: $0.value.meanShift, id: vocabulary.entry($0.key)?.id ?? "") }
+            .sorted { ($1.mean, $0.id) < ($0.mean, $1.id) }
         // Geneformer's statistics: each gene's shifts against those of all genes together, itself included.
         let reference = RankedReference(ranked.flatMap(\.effect.shifts))
         let pValues = ranked.map { reference.test($0.effect.shifts).pValue }
         let rates = benjaminiHochberg(pValues)
         let genes = ranked.enumerated().map { index, gene in
             KnockoutRanking.Gene(
-                rank: index + 1, gene: vocabulary.name(gene.token), geneID: gene.id, score: gene.effect.meanShift,
-                interval: gene.effect.interval, shift: gene.effect.meanShift,
+                rank: index + 1, gene: vocabulary.name(gene.token), geneID: gene.id, score: gene.mean,
+                interval: gene.effect.interval, shift: gene.mean,
                 shiftToAlternatives: zip(alternatives, gene.effect.meanAlternatives).map { ($0.state, $1) },
                 populationEffect: gene.effect.sum / Double(from.count), neighborShift: gene.effect.meanNeighborShift,
                 pValue: pValues[index], falseDiscoveryRate: rates[index], cells: gene.effect.shifts.count,

@@ -38,7 +38,7 @@ extension SHA256 {
     /// Of a file's bytes, read in pieces.
     ///
     /// - Throws: ``EmbDBError/Code/input`` if it cannot be read.
-    static func ofFile(_ path: String) throws(EmbDBError) -> String {
+    static func ofFile(_ path: String, control: Control) throws(EmbDBError) -> String {
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw EmbDBError(.input, "the file cannot be read (\(path)): check the path and its permissions")
         }
@@ -46,11 +46,13 @@ extension SHA256 {
         do {
             while let piece = try handle.read(upToCount: 1 << 22), !piece.isEmpty {
                 piece.withUnsafeBytes { hash.update($0) }
+                if control.isCancelled() { break }
             }
             try handle.close()
         } catch {
             throw EmbDBError(.input, "reading failed (\(path)): \(error.localizedDescription)")
         }
+        try control.checkCancelled("stopped")
         return hash.finish()
     }
 }

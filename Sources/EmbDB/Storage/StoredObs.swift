@@ -92,7 +92,7 @@ enum StoredObs {
     ) throws -> Bitmap {
         let expression = try Expression.parse(text)
         // A transaction cannot be kept in a value, so what the expression names is read first.
-        var table = LoadedObs(cellCount: state.rows, columnNames: state.columns.map(\.name), isLive: live)
+        var table = LoadedObs(cellCount: state.rows, columnNames: state.columns.map(\.name))
         for name in expression.columns {
             if let number = state.columns.firstIndex(where: { $0.name == name }) {
                 table.columns[name] = try column(number, state: state, in: transaction)
@@ -118,7 +118,6 @@ enum StoredObs {
 struct LoadedObs: ObsTable {
     let cellCount: Int
     let columnNames: [String]
-    let isLive: Bitmap
     var columns: [String: ObsColumn] = [:]
     var cells: [String] = []
 
