@@ -6,14 +6,19 @@ internal import Tokenizers
 
 /// Cells a second through a model on this machine: what `embdb bench embed` prints.
 public enum EmbedBenchmark {
+    /// What was measured.
     public struct Result: Sendable {
+        /// The model's name: its folder's, or "default".
         public let model: String
         /// Tokens a cell.
         public let length: Int
+        /// Cells embedded in a second, of the fastest round.
         public let cellsPerSecond: Double
         /// Of linear layers and attention, at that speed.
         public let gigaflops: Double
+        /// The kernel that OpenBLAS took for this CPU.
         public let blasKernel: String
+        /// SIMD level of the program's own kernels.
         public let simdLevel: String
     }
 
