@@ -38,7 +38,7 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
     public let value: Double?
     /// What is wrong, without the place.
     public let detail: String
-    /// What to do about it, where that is known.
+    /// What to do about it; nil for what the kind of failure tells.
     public let advice: String?
 
     package init(
@@ -62,10 +62,31 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
         if let row { place += ", row \(row)" }
         if let column { place += ", column \(column)" }
         if let value { place += ", value " + (Int(exactly: value).map { "\($0)" } ?? "\(value)") }
-        let line = "\(detail) (\(place))" + (advice.map { ": " + $0 } ?? "")
+        let line = "\(detail) (\(place)): \(advice ?? code.advice)"
         // Names come from the file: no line breaks, no orders to a terminal.
         return String(
             String.UnicodeScalarView(
                 line.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+    }
+}
+
+extension AnnDataError.Code {
+    /// What helps against most failures of the kind.
+    var advice: String {
+        switch self {
+        case .notFound: "check the path"
+        case .isDirectory: "name an .h5ad file"
+        case .permissionDenied: "check who may read it"
+        case .empty, .truncated, .damaged: "copy or download it again"
+        case .notHDF5, .notAnnData: "give an .h5ad file as anndata writes it"
+        case .noSuchElement: "choose one that is in the file"
+        case .unsupportedEncoding, .inconsistent: "read it and write it again with a current anndata"
+        case .negativeCount, .notANumber, .infiniteValue, .countTooLarge:
+            "raw counts are needed; name another matrix by --layer, or mend the file"
+        case .fractionalCount:
+            "raw counts are needed; name another matrix by --layer, mend the file, or give --values normalized"
+        case .tooLarge: "split the file, or store it with smaller chunks"
+        case .readerNotStarted: "free memory and processes, and try again"
+        }
     }
 }

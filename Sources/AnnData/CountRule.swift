@@ -18,22 +18,18 @@ package enum CountRule: Sendable {
 
     /// The error of a value that is not allowed.
     func error(_ value: Double, file: String, path: String, row: Int, column: Int) -> AnnDataError {
-        let (code, detail, advice): (AnnDataError.Code, String, String?) =
+        let (code, detail): (AnnDataError.Code, String) =
             if value.isNaN {
-                (.notANumber, "a count is NaN", nil)
+                (.notANumber, "a count is NaN")
             } else if value < 0 {
-                (.negativeCount, "a count is negative", "raw counts are needed; they may be in another layer")
+                (.negativeCount, "a count is negative")
             } else if value.isInfinite {
-                (.infiniteValue, "a count is infinite", nil)
+                (.infiniteValue, "a count is infinite")
             } else if value >= Self.limit {
-                (.countTooLarge, "a count is 2^53 or more", nil)
+                (.countTooLarge, "a count is 2^53 or more")
             } else {
-                (
-                    .fractionalCount, "a count is no whole number",
-                    "raw counts are needed; they may be in another layer, or take the values as normalized"
-                )
+                (.fractionalCount, "a count is no whole number")
             }
-        return AnnDataError(
-            code, file: file, path: path, row: row, column: column, value: value, detail, advice: advice)
+        return AnnDataError(code, file: file, path: path, row: row, column: column, value: value, detail)
     }
 }

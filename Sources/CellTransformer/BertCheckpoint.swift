@@ -40,12 +40,12 @@ struct BertCheckpoint<Archive: TensorArchive> {
         guard let shape = archive.shape(of: name) else {
             throw CheckpointError(
                 .missingTensor, file: archive.file, tensor: name,
-                detail: "the model needs it, the file does not have it; is it a BERT checkpoint that fits its config?")
+                detail: "the model needs a tensor that the file does not have")
         }
         guard shape == parameter.shape else {
             throw CheckpointError(
                 .wrongShape, file: archive.file, tensor: name,
-                detail: "its shape is \(shape), the model's configuration asks for \(parameter.shape)")
+                detail: "the shape is \(shape), the model's configuration asks for \(parameter.shape)")
         }
     }
 
@@ -56,7 +56,7 @@ struct BertCheckpoint<Archive: TensorArchive> {
         guard values.count == parameter.count else {
             throw CheckpointError(
                 .malformed, file: archive.file, tensor: name,
-                detail: "it has \(values.count) values, its shape asks for \(parameter.count)")
+                detail: "the tensor has \(values.count) values, its shape asks for \(parameter.count)")
         }
         guard let index = values.firstIndex(where: { !$0.isFinite }) else { return values }
         throw CheckpointError(
@@ -75,7 +75,8 @@ struct BertCheckpoint<Archive: TensorArchive> {
             guard try archive.floats(copy) == weights.floats(original) else {
                 throw CheckpointError(
                     .unsupported, file: archive.file, tensor: copy,
-                    detail: "it differs from \(original); only models that share the two are supported")
+                    detail: "the tensor differs from \(original)",
+                    advice: "use a model that shares the two")
             }
         }
     }

@@ -12,6 +12,7 @@ public struct BertConfiguration: Sendable, Equatable {
     public let vocabularySize: Int
     /// Width of the hidden states, h.
     public let hiddenSize: Int
+    /// Transformer layers, one after the other.
     public let layerCount: Int
     /// Attention heads of a layer; each is `hiddenSize / headCount` wide.
     public let headCount: Int
@@ -19,6 +20,7 @@ public struct BertConfiguration: Sendable, Equatable {
     public let feedForwardSize: Int
     /// Positions: the longest cell, in tokens.
     public let maximumLength: Int
+    /// The function in the feed-forward blocks and the masked-gene head.
     public let activation: Activation
     /// Added to the variance in a layer norm.
     public let layerNormEpsilon: Float

@@ -2,8 +2,11 @@
 public struct TransformerError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure. New kinds may come with later versions.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        /// The name of the kind.
         public let rawValue: String
+        /// A kind of this name.
         public init(rawValue: String) { self.rawValue = rawValue }
+        /// The name of the kind.
         public var description: String { rawValue }
 
         /// A size of the configuration is out of range or does not fit another one.
@@ -38,6 +41,7 @@ public struct TransformerError: Error, Sendable, CustomStringConvertible {
         self.detail = detail
     }
 
+    /// One line: what is wrong and, of several cells, in which one.
     public var description: String {
         if let cell { return "cell \(cell) of the batch: \(detail)" }
         return detail

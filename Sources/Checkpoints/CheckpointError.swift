@@ -2,8 +2,11 @@
 public struct CheckpointError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure. New kinds may come with later versions.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        /// The name of the kind.
         public let rawValue: String
+        /// A kind of this name.
         public init(rawValue: String) { self.rawValue = rawValue }
+        /// The name of the kind.
         public var description: String { rawValue }
 
         /// There is no such file or folder.
@@ -30,19 +33,36 @@ public struct CheckpointError: Error, Sendable, CustomStringConvertible {
     public let file: String
     /// The tensor in question, if it is about one.
     public let tensor: String?
-    /// What is wrong and what to do, without the file and the tensor.
+    /// What is wrong, without the file and the tensor.
     public let detail: String
+    /// What to do about it; nil for what the kind of failure tells.
+    public let advice: String?
 
     /// A failure of kind `code` in `file`.
-    public init(_ code: Code, file: String, tensor: String? = nil, detail: String) {
+    public init(_ code: Code, file: String, tensor: String? = nil, detail: String, advice: String? = nil) {
         self.code = code
         self.file = file
         self.tensor = tensor
         self.detail = detail
+        self.advice = advice
     }
 
+    /// One line: what is wrong (where): what to do.
     public var description: String {
-        if let tensor { return "checkpoint \(file), tensor \(tensor): \(detail)" }
-        return "checkpoint \(file): \(detail)"
+        "\(detail) (\(file)\(tensor.map { ", tensor \($0)" } ?? "")): \(advice ?? code.advice)"
+    }
+}
+
+extension CheckpointError.Code {
+    /// What helps against most failures of the kind.
+    var advice: String {
+        switch self {
+        case .notFound: "check the path"
+        case .notReadable: "check who may read it"
+        case .notWritable: "write where there is room and permission"
+        case .unsupported: "save it again in a current format, such as safetensors"
+        case .missingTensor, .wrongShape: "use the checkpoint that belongs to this config.json"
+        default: "copy or download it again"
+        }
     }
 }

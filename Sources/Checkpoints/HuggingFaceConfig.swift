@@ -55,7 +55,7 @@ package struct HuggingFaceConfig: Sendable, Hashable {
         do {
             keys = ConfigKeys(values: try JSONDecoder().decode([String: JSONValue].self, from: Data(json)), file: file)
         } catch {
-            throw CheckpointError(.malformed, file: file, detail: "it is no JSON object with the model's configuration")
+            throw CheckpointError(.malformed, file: file, detail: "no JSON object with a model's configuration")
         }
         try keys.require("model_type", oneOf: ["bert"])
         try keys.require("position_embedding_type", oneOf: ["absolute"], orAbsent: true)
@@ -107,11 +107,15 @@ private struct ConfigKeys {
     private func shown(_ key: String) -> String { "\(key) is \(values[key].map { "\($0)" } ?? "missing")" }
 
     func malformed(_ key: String, _ detail: String) -> CheckpointError {
-        CheckpointError(.malformed, file: file, detail: "\(shown(key)): \(detail)")
+        CheckpointError(
+            .malformed, file: file, detail: "\(shown(key)): \(detail)",
+            advice: "use the config.json that belongs to the weights")
     }
 
     func unsupported(_ key: String, _ detail: String) -> CheckpointError {
-        CheckpointError(.unsupported, file: file, detail: "\(shown(key)): \(detail)")
+        CheckpointError(
+            .unsupported, file: file, detail: "\(shown(key)): \(detail)",
+            advice: "give the folder of a BERT encoder such as Geneformer's")
     }
 
     /// The value; nil if the key is missing or null.

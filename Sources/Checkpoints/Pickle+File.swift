@@ -33,6 +33,7 @@ enum GitLFSPointer {
         guard bytes.starts(with: start) else { return }
         throw CheckpointError(
             .unsupported, file: file,
-            detail: "it is a Git LFS pointer, not the file itself: fetch it by `git lfs pull` or download it")
+            detail: "a Git LFS pointer, not the file itself",
+            advice: "run git lfs pull, or download it")
     }
 }

@@ -6,7 +6,7 @@ extension PickleReader {
         of function: Pickle.Value, arguments: Pickle.Value
     ) throws(CheckpointError) -> Pickle.Value {
         guard case .object(let index) = function, case .global(let global) = objects[index] else {
-            throw unsupported("it calls what is no known name: not read, because a pickle can run code")
+            throw unsupported("the pickle calls what is no known name, which is not read because a pickle can run code")
         }
         guard let arguments = items(arguments) else { throw malformed("a call has no tuple of arguments") }
         switch global {
@@ -18,7 +18,7 @@ extension PickleReader {
             return number
         case .numpyType:
             guard let code = arguments.first?.string, let type = NumpyType(code: code) else {
-                throw unsupported("it holds a NumPy type that is no plain number")
+                throw unsupported("the pickle holds a NumPy type that is no plain number")
             }
             return make(.numpyType(type))
         case .encode:
@@ -50,7 +50,7 @@ extension PickleReader {
             }
             return data
         case .torchStorage, .torchType:
-            throw unsupported("it calls a PyTorch class: not read, because a pickle can run code")
+            throw unsupported("the pickle calls a PyTorch class, which is not read because a pickle can run code")
         }
     }
 
@@ -70,7 +70,7 @@ extension PickleReader {
             type.isBigEndian = order == ">"
             objects[index] = .numpyType(type)
         default:
-            throw unsupported("it sets the state of an object: not read, because a pickle can run code")
+            throw unsupported("the pickle sets the state of an object, which is not read because a pickle can run code")
         }
     }
 
@@ -79,7 +79,7 @@ extension PickleReader {
         guard let id = items(id), id.count >= 5, id[0].string == "storage",
             case .global(.torchStorage(let type))? = object(id[1]), let key = id[2].string, let count = id[4].int,
             count >= 0
-        else { throw unsupported("it refers to something outside of it that is no PyTorch storage") }
+        else { throw unsupported("the pickle refers to something outside of it that is no PyTorch storage") }
         return make(.storage(TorchStorage(key: key, type: type, count: count)))
     }
 

@@ -39,7 +39,7 @@ struct PickleReader {
         switch opcode {
         case 0x80:  // PROTO
             let version = try byte()
-            guard version <= 5 else { throw unsupported("its protocol \(version) is newer than 5") }
+            guard version <= 5 else { throw unsupported("the pickle's protocol \(version) is newer than 5") }
         case 0x95:  // FRAME
             guard try number(8) <= UInt64(bytes.count - position) else { throw endsEarly() }
         case UInt8(ascii: "."): return false
@@ -109,15 +109,15 @@ struct PickleReader {
         case UInt8(ascii: "Q"): try push(try persistent(try pop()))
         default:
             throw unsupported(
-                "it needs opcode 0x\(String(opcode, radix: 16)) at byte \(start): not read, because a pickle can run "
-                    + "code and this reader takes plain data only")
+                "the pickle needs opcode 0x\(String(opcode, radix: 16)) at byte \(start), which is not read because a "
+                    + "pickle can run code")
         }
         return true
     }
 
     private mutating func pushGlobal(module: String, name: String) throws(CheckpointError) {
         guard let global = PickleGlobal(module: module, name: name) else {
-            throw unsupported("it refers to \(module).\(name): not read, because a pickle can run code")
+            throw unsupported("the pickle refers to \(module).\(name), which is not read because a pickle can run code")
         }
         try push(new: .global(global))
     }
@@ -254,7 +254,7 @@ struct PickleReader {
     /// Two's complement, little-endian, any length.
     private mutating func longInteger(length: Int) throws(CheckpointError) -> Pickle.Value {
         let digits = try take(UInt64(length))
-        guard digits.count <= 8 else { throw unsupported("it holds an integer of more than 64 bits") }
+        guard digits.count <= 8 else { throw unsupported("the pickle holds an integer of more than 64 bits") }
         guard let last = digits.last else { return .int(0) }
         let start: UInt64 = last >= 0x80 ? .max : 0
         return .int(Int(Int64(bitPattern: digits.reversed().reduce(start) { $0 << 8 | UInt64($1) })))
@@ -280,7 +280,7 @@ struct PickleReader {
             throw malformed("a text is not in quotes")
         }
         guard !text.utf8.contains(UInt8(ascii: "\\")) else {
-            throw unsupported("it holds escaped text of Python 2: save it with a higher protocol")
+            throw unsupported("the pickle holds escaped text of Python 2", advice: "save it with a higher protocol")
         }
         return String(text.dropFirst().dropLast())
     }
@@ -309,16 +309,18 @@ struct PickleReader {
     // MARK: Errors
 
     func malformed(_ detail: String) -> CheckpointError {
-        CheckpointError(.malformed, file: file, detail: "the pickle is damaged: \(detail) (byte \(position))")
+        CheckpointError(.malformed, file: file, detail: "the pickle is damaged at byte \(position): \(detail)")
     }
 
-    func unsupported(_ detail: String) -> CheckpointError {
-        CheckpointError(.unsupported, file: file, detail: detail)
+    func unsupported(_ detail: String, advice: String? = nil) -> CheckpointError {
+        CheckpointError(
+            .unsupported, file: file, detail: detail,
+            advice: advice ?? "save it as plain data (a model's weights as safetensors)")
     }
 
     private func endsEarly() -> CheckpointError { malformed("it ends too early") }
 
     private func tooLarge() -> CheckpointError {
-        CheckpointError(.tooLarge, file: file, detail: "it makes more than \(Self.maximumValues) values")
+        CheckpointError(.tooLarge, file: file, detail: "the pickle makes more than \(Self.maximumValues) values")
     }
 }

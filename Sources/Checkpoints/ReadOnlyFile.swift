@@ -14,12 +14,12 @@ final class ReadOnlyFile: Sendable {
             let reason = String(cString: strerror(errno))
             throw errno == ENOENT
                 ? CheckpointError(.notFound, file: path, detail: "there is no such file")
-                : CheckpointError(.notReadable, file: path, detail: "it cannot be opened (\(reason))")
+                : CheckpointError(.notReadable, file: path, detail: "the file cannot be opened (\(reason))")
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw CheckpointError(.notReadable, file: path, detail: "it is not a plain file")
+            throw CheckpointError(.notReadable, file: path, detail: "not a plain file", advice: "name the file itself")
         }
         self.path = path
         self.descriptor = descriptor

@@ -24,14 +24,15 @@ package enum Safetensors {
         _ tensors: some TensorArchive, metadata: [String: String] = [:], to path: String
     ) throws(CheckpointError) {
         func notWritable(_ error: any Error) -> CheckpointError {
-            CheckpointError(.notWritable, file: path, detail: "it cannot be written (\(error.localizedDescription))")
+            CheckpointError(
+                .notWritable, file: path, detail: "the file cannot be written (\(error.localizedDescription))")
         }
         let partial = path + ".partial"
         guard FileManager.default.createFile(atPath: partial, contents: nil),
             let handle = FileHandle(forWritingAtPath: partial)
         else {
             throw CheckpointError(
-                .notWritable, file: path, detail: "it cannot be created (\(String(cString: strerror(errno))))")
+                .notWritable, file: path, detail: "the file cannot be created (\(String(cString: strerror(errno))))")
         }
         do throws(CheckpointError) {
             try write(tensors, metadata: metadata, file: path) { bytes throws(CheckpointError) in
@@ -49,7 +50,8 @@ package enum Safetensors {
             }
             guard rename(partial, path) == 0 else {
                 throw CheckpointError(
-                    .notWritable, file: path, detail: "it cannot be replaced (\(String(cString: strerror(errno))))")
+                    .notWritable, file: path,
+                    detail: "the file cannot be replaced (\(String(cString: strerror(errno))))")
             }
         } catch {
             try? handle.close()
@@ -87,13 +89,13 @@ package enum Safetensors {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard var bytes = try? [UInt8](encoder.encode(EncodedHeader(metadata: metadata, entries: entries))) else {
-            throw CheckpointError(.notWritable, file: file, detail: "its tensor names cannot be written as JSON")
+            throw CheckpointError(.notWritable, file: file, detail: "the tensor names cannot be written as JSON")
         }
         bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - bytes.count % 8) % 8))
         guard bytes.count <= SafetensorsHeader.maximumLength else {
             throw CheckpointError(
                 .tooLarge, file: file,
-                detail: "its header would be \(bytes.count) bytes, the format allows \(SafetensorsHeader.maximumLength)"
+                detail: "the header would be \(bytes.count) bytes, the format allows \(SafetensorsHeader.maximumLength)"
             )
         }
         return bytes

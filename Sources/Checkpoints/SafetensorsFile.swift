@@ -35,13 +35,12 @@ package struct SafetensorsFile: TensorArchive {
         guard length <= SafetensorsHeader.maximumLength else {
             throw CheckpointError(
                 .tooLarge, file: file,
-                detail: "its header claims \(length) bytes, the format allows \(SafetensorsHeader.maximumLength); "
-                    + "it is damaged or no safetensors file")
+                detail: "the header claims \(length) bytes, the format allows \(SafetensorsHeader.maximumLength)")
         }
         guard Int(length) <= size - 8 else {
             throw CheckpointError(
                 .malformed, file: file,
-                detail: "its header claims \(length) bytes, but the file has \(size); it is cut off or damaged")
+                detail: "the header claims \(length) bytes, but the file has \(size)")
         }
         let header = try SafetensorsHeader(
             json: try source.read(at: 8, count: Int(length), file: file), dataSize: size - 8 - Int(length), file: file)
@@ -64,7 +63,8 @@ package struct SafetensorsFile: TensorArchive {
         else {
             throw CheckpointError(
                 .unsupported, file: file, tensor: name,
-                detail: "its type \(tensor.type.rawValue) cannot be turned into plain numbers; save it as F32")
+                detail: "the type \(tensor.type.rawValue) cannot be turned into plain numbers", advice: "save it as F32"
+            )
         }
         return values
     }
@@ -80,14 +80,14 @@ package struct SafetensorsFile: TensorArchive {
         else {
             throw CheckpointError(
                 .unsupported, file: file, tensor: name,
-                detail: "its type is \(tensor.type.rawValue), integers of 64 bits with a sign are wanted")
+                detail: "the type is \(tensor.type.rawValue), integers of 64 bits with a sign are wanted")
         }
         return values
     }
 
     private func tensor(_ name: String) throws(CheckpointError) -> SafetensorsHeader.Tensor {
         guard let tensor = tensors[name] else {
-            throw CheckpointError(.missingTensor, file: file, tensor: name, detail: "there is none of that name")
+            throw CheckpointError(.missingTensor, file: file, tensor: name, detail: "there is no tensor of that name")
         }
         return tensor
     }

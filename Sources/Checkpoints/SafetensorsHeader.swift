@@ -24,14 +24,14 @@ struct SafetensorsHeader {
         let raw: RawHeader
         do {
             guard json.first == UInt8(ascii: "{") else {
-                throw CheckpointError(.malformed, file: file, detail: "its header does not begin with {")
+                throw CheckpointError(.malformed, file: file, detail: "the header does not begin with {")
             }
             raw = try JSONDecoder().decode(RawHeader.self, from: Data(json))
         } catch let error as CheckpointError {
             throw error
         } catch {
             throw CheckpointError(
-                .malformed, file: file, detail: "its header is no safetensors header: \(Self.reason(error))")
+                .malformed, file: file, detail: "the header is no safetensors header: \(Self.reason(error))")
         }
         var tensors: [String: Tensor] = [:]
         tensors.reserveCapacity(raw.entries.count)
@@ -48,14 +48,16 @@ struct SafetensorsHeader {
                 let fault = tensor.bytes.lowerBound < end ? "overlaps the one before" : "leaves a hole before it"
                 throw CheckpointError(
                     .malformed, file: file, tensor: name,
-                    detail: "it begins at byte \(tensor.bytes.lowerBound) of the data and \(fault) (\(end) expected)")
+                    detail:
+                        "the tensor begins at byte \(tensor.bytes.lowerBound) of the data and \(fault) (\(end) expected)"
+                )
             }
             end = tensor.bytes.upperBound
         }
         guard end == dataSize else {
             throw CheckpointError(
                 .malformed, file: file,
-                detail: "its tensors need \(end) bytes of data, the file has \(dataSize); it is cut off or damaged")
+                detail: "the tensors need \(end) bytes of data, the file has \(dataSize)")
         }
         self.tensors = tensors
         metadata = raw.metadata
@@ -69,22 +71,22 @@ struct SafetensorsHeader {
         }
         guard let type = TensorType(rawValue: entry.dtype) else {
             throw CheckpointError(
-                .unsupported, file: file, tensor: name, detail: "its type \(entry.dtype.debugDescription) is not known")
+                .unsupported, file: file, tensor: name, detail: "the type \(entry.dtype.debugDescription) is not known")
         }
         guard entry.data_offsets.count == 2, let begin = entry.data_offsets.first, let end = entry.data_offsets.last,
             begin >= 0, end >= begin
-        else { throw malformed("its data_offsets \(entry.data_offsets) are no begin and end") }
-        guard entry.shape.allSatisfy({ $0 >= 0 }) else { throw malformed("its shape \(entry.shape) is negative") }
+        else { throw malformed("data_offsets \(entry.data_offsets) are no begin and end") }
+        guard entry.shape.allSatisfy({ $0 >= 0 }) else { throw malformed("the shape \(entry.shape) is negative") }
         var bits = type.bits
         // With a 0 in the shape there are no values, however large the other dimensions are.
         for size in entry.shape.contains(0) ? [0] : entry.shape {
             let (product, overflow) = bits.multipliedReportingOverflow(by: size)
-            guard !overflow else { throw malformed("its shape \(entry.shape) is too large for any file") }
+            guard !overflow else { throw malformed("the shape \(entry.shape) is too large for any file") }
             bits = product
         }
         guard bits % 8 == 0, bits / 8 == end - begin else {
             throw malformed(
-                "shape \(entry.shape) of \(type.rawValue) is \(bits) bits, its data_offsets give \(end - begin) bytes")
+                "shape \(entry.shape) of \(type.rawValue) is \(bits) bits, data_offsets give \(end - begin) bytes")
         }
         return Tensor(type: type, shape: entry.shape, bytes: begin..<end)
     }

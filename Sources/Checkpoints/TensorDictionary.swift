@@ -28,7 +28,7 @@ package struct TensorDictionary: TensorArchive {
 
     package func floats(_ name: String) throws(CheckpointError) -> [Float] {
         guard let tensor = tensors[name] else {
-            throw CheckpointError(.missingTensor, file: file, tensor: name, detail: "there is none of that name")
+            throw CheckpointError(.missingTensor, file: file, tensor: name, detail: "there is no tensor of that name")
         }
         return tensor.values
     }

@@ -25,7 +25,7 @@ package struct TorchArchive: TensorArchive {
         let zip = try ZipArchive(source)
         guard let pickleEntry = zip.entries.first(where: { $0.name == "data.pkl" || $0.name.hasSuffix("/data.pkl") })
         else {
-            throw CheckpointError(.malformed, file: path, detail: "it is a zip file, but has no data.pkl of PyTorch")
+            throw CheckpointError(.malformed, file: path, detail: "a zip file without the data.pkl of PyTorch")
         }
         let prefix = String(pickleEntry.name.dropLast("data.pkl".count))
         var records: [String: ZipArchive.Entry] = [:]
@@ -35,13 +35,14 @@ package struct TorchArchive: TensorArchive {
             guard order == "little" else {
                 throw CheckpointError(
                     .unsupported, file: path,
-                    detail: "its byte order is \(order), not little: save it again on a usual machine")
+                    detail: "the byte order is \(order), not little",
+                    advice: "save it again on a usual machine")
             }
         }
         let bytes = try zip.read(pickleEntry, limit: Self.maximumPickle)
         guard pickleEntry.checksum == 0 || Inflate.checksum(bytes) == pickleEntry.checksum else {
             throw CheckpointError(
-                .malformed, file: path, detail: "the checksum of its data.pkl is wrong; it is damaged")
+                .malformed, file: path, detail: "the checksum of data.pkl is wrong")
         }
         let pickle = try Pickle(bytes: bytes, file: path)
 
@@ -62,13 +63,14 @@ package struct TorchArchive: TensorArchive {
 
     package func floats(_ name: String) throws(CheckpointError) -> [Float] {
         guard let tensor = tensors[name] else {
-            throw CheckpointError(.missingTensor, file: file, tensor: name, detail: "there is none of that name")
+            throw CheckpointError(.missingTensor, file: file, tensor: name, detail: "there is no tensor of that name")
         }
         let bytes = try bytes(of: tensor, name: name)
         guard let values = bytes.withUnsafeBytes({ tensor.type.floats($0) }) else {
             throw CheckpointError(
                 .unsupported, file: file, tensor: name,
-                detail: "its type \(tensor.type.rawValue) cannot be turned into plain numbers; save it as float32")
+                detail: "the type \(tensor.type.rawValue) cannot be turned into plain numbers",
+                advice: "save it as float32")
         }
         return values
     }
@@ -93,7 +95,8 @@ package struct TorchArchive: TensorArchive {
         }
         throw CheckpointError(
             .unsupported, file: file,
-            detail: "it holds no dict of tensors (a state dict): save the model by torch.save(model.state_dict(), …)")
+            detail: "the file holds no dict of tensors (a state dict)",
+            advice: "save the model by torch.save(model.state_dict(), …)")
     }
 
     private static func notZip(_ file: ReadOnlyFile) throws(CheckpointError) -> CheckpointError {
@@ -103,12 +106,12 @@ package struct TorchArchive: TensorArchive {
         if start.starts(with: [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]) {
             return CheckpointError(
                 .unsupported, file: file.path,
-                detail: "it was saved by a PyTorch before 1.6 or in its old format: load it in PyTorch and save it "
-                    + "again by torch.save(state_dict, file), or as safetensors")
+                detail: "saved by a PyTorch before 1.6 or in its old format",
+                advice: "load it in PyTorch and save it again by torch.save(state_dict, file), or as safetensors")
         }
         return CheckpointError(
             .malformed, file: file.path,
-            detail: "it is no PyTorch file (no zip archive); it is cut off or another format")
+            detail: "no PyTorch file (no zip archive): cut off or of another format")
     }
 
     // MARK: Storages
@@ -117,7 +120,7 @@ package struct TorchArchive: TensorArchive {
         guard let entry = records[prefix + "data/" + tensor.storage.key] else {
             throw CheckpointError(
                 .malformed, file: file, tensor: name,
-                detail: "its storage data/\(tensor.storage.key) is not in the file")
+                detail: "the tensor's storage data/\(tensor.storage.key) is not in the file")
         }
         return entry
     }
@@ -141,7 +144,7 @@ package struct TorchArchive: TensorArchive {
         guard let range = Self.range(of: tensor), range.upperBound <= available else {
             throw CheckpointError(
                 .malformed, file: file, tensor: name,
-                detail: "it lies outside of its storage of \(entry.size) bytes; the file is damaged")
+                detail: "the tensor lies outside of its storage of \(entry.size) bytes")
         }
         var count = 1
         for size in tensor.shape where !tensor.shape.contains(0) {
@@ -149,7 +152,8 @@ package struct TorchArchive: TensorArchive {
             guard !overflow, product <= available else {
                 throw CheckpointError(
                     .unsupported, file: file, tensor: name,
-                    detail: "it repeats its storage (an expanded tensor): save it after .contiguous()")
+                    detail: "the tensor repeats its storage (an expanded tensor)",
+                    advice: "save it after .contiguous()")
             }
             count = product
         }

@@ -64,7 +64,7 @@ struct ZipArchive: Sendable {
         guard entry.size <= limit else {
             throw CheckpointError(
                 .tooLarge, file: file.path,
-                detail: "its record \(entry.name) has \(entry.size) bytes, \(limit) are allowed")
+                detail: "the record \(entry.name) has \(entry.size) bytes, \(limit) are allowed")
         }
         let stored = try file.read(at: try dataOffset(entry), count: entry.storedSize)
         if entry.method == 0 { return stored }
@@ -98,7 +98,9 @@ struct ZipArchive: Sendable {
         else { throw malformed(file, "its end has no zip directory; it is cut off or damaged") }
         let needs64 = count == .max || size == .max || offset == .max
         guard needs64 || disk == 0 else {
-            throw CheckpointError(.unsupported, file: file.path, detail: "it is one part of a zip archive in parts")
+            throw CheckpointError(
+                .unsupported, file: file.path, detail: "one part of a zip archive in parts",
+                advice: "put the parts together")
         }
         guard needs64 else { return (Int(offset), Int(size), Int(count)) }
 

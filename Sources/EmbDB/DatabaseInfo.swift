@@ -2,8 +2,11 @@
 public struct DatabaseInfo: Sendable {
     /// Cells that the index covers, those that are scanned beside it, and deleted ones.
     public struct Index: Sendable {
+        /// Cells in the graph.
         public let indexed: Int
+        /// Cells that were added since, which every search scans.
         public let tail: Int
+        /// Rows of deleted or replaced cells, which no answer names.
         public let deleted: Int
         /// Chosen for recall@10 ≥ 0.99; nil without a graph.
         public let recommendedEf: Int?
@@ -11,16 +14,21 @@ public struct DatabaseInfo: Sendable {
 
     /// An ingest that was interrupted; the same command continues it.
     public struct Pending: Sendable {
+        /// The files that are being ingested.
         public let sources: [String]
+        /// Cells that it has committed so far.
         public let cellsWritten: Int
     }
 
     /// Version of the file format.
     public let format: Int
+    /// Cells, dimension and model.
     public let summary: DatabaseSummary
-    /// Layer and pooling of the embeddings; nil while there are none.
+    /// Layer of the embeddings; nil while there are none.
     public let layer: EmbeddingLayer?
+    /// Pooling of the embeddings over a cell's tokens; nil while there are none.
     public let pooling: EmbeddingPooling?
+    /// "cosine", "l2" or "ip"; nil while there are no embeddings.
     public let metric: String?
     /// obs columns in order, with their types ("number", "integer", "category", "boolean").
     public let obs: [(name: String, type: String)]
@@ -28,10 +36,13 @@ public struct DatabaseInfo: Sendable {
     public let genes: Int?
     /// Length of the database file.
     public let fileBytes: Int
+    /// What the search index covers.
     public let index: Index
+    /// The ingest that was interrupted; nil if there is none.
     public let pendingIngest: Pending?
-    /// SIMD level of the kernels, and the kernel that OpenBLAS took.
+    /// SIMD level of the program's own kernels on this CPU.
     public let simdLevel: String
+    /// The kernel that OpenBLAS took for this CPU.
     public let blasKernel: String
 }
 

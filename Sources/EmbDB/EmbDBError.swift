@@ -52,5 +52,6 @@ public struct EmbDBError: Error, Sendable, CustomStringConvertible {
         self.underlying = underlying
     }
 
+    /// One line: what is wrong (where): what to do.
     public var description: String { message }
 }

@@ -23,6 +23,7 @@ public struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Rows in the graph.
     public let count: Int
 
+    /// One line: what is wrong (where): what to do.
     public var description: String {
         let place = row.map { "row \($0)" } ?? "the entry table"
         let fact =
@@ -33,6 +34,6 @@ public struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
             case .badDuplicate: "\(place) names row \(link ?? -1) as the next identical one"
             case .unreachable: "\(place) of \(count) cannot be reached"
             }
-        return "the search graph is damaged: \(fact); build it again"
+        return "the search graph is damaged (\(fact)): build it again"
     }
 }

@@ -12,5 +12,6 @@ public struct HNSWParameters: Sendable, Hashable, Codable {
     /// What the sample, the order of insertion and the graph depend on.
     public var seed: UInt64 = 1
 
+    /// The defaults above.
     public init() {}
 }

@@ -5,6 +5,7 @@ public struct Neighbor: Sendable, Hashable {
     /// In the units of ``Metric``; computed on the f32 vectors.
     public let distance: Float
 
+    /// The row `row` at `distance` from the query.
     public init(row: Int, distance: Float) {
         self.row = row
         self.distance = distance

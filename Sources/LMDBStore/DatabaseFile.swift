@@ -33,10 +33,15 @@ final class DatabaseFile: Sendable {
             created = descriptor >= 0
             if descriptor < 0 && errno == EEXIST { descriptor = open(path, O_RDWR | flags) }
         }
-        if descriptor < 0 && [EACCES, EPERM, EROFS, EISDIR].contains(errno) {
+        let refusal = errno
+        if descriptor < 0 && [EACCES, EPERM, EROFS, EISDIR].contains(refusal) {
             (descriptor, writable) = (open(path, O_RDONLY | flags), false)
+            // A file that could not be made is not there to be read: the refusal says more.
+            if descriptor < 0 && errno == ENOENT && creating { errno = refusal }
         }
-        guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: path, doing: "opening the database") }
+        guard descriptor >= 0 else {
+            throw Self.openingError(errno, path: path, creating: creating)
+        }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
@@ -95,18 +100,30 @@ final class DatabaseFile: Sendable {
             if errno == EINTR { continue }
             guard errno == EWOULDBLOCK else { return }
             guard now() - start < seconds else {
-                let holder = lockHolder().map { "process \($0)" } ?? "another process"
-                throw StoreError(
-                    .locked, path: path, systemCode: EWOULDBLOCK,
-                    reason: "\(holder) is writing to the database", advice: "try again when it is done")
+                throw lockedError()
             }
             usleep(10_000)
         }
     }
 
-    /// The process that holds a `flock` on this file, by `/proc/locks`
+    /// Why the lock is not free: a writer, or a reader that shares the lock (`lockShared`).
+    private func lockedError() -> StoreError {
+        let holder = lockHolder()
+        let process = holder.map { "process \($0.process)" } ?? "another process"
+        if holder?.isReader == true {
+            return StoreError(
+                .locked, path: path, systemCode: EWOULDBLOCK,
+                reason: "\(process) reads the database and may not write its -lock file, which keeps writers out",
+                advice: "try again when it is done, or let it write the -lock file")
+        }
+        return StoreError(
+            .locked, path: path, systemCode: EWOULDBLOCK, reason: "\(process) is writing to the database",
+            advice: "try again when it is done")
+    }
+
+    /// The process that holds a `flock` on this file, and whether it shares it, by `/proc/locks`
     /// (`1: FLOCK  ADVISORY  WRITE 1234 fe:00:1835 0 EOF`).
-    private func lockHolder() -> Int? {
+    private func lockHolder() -> (process: Int, isReader: Bool)? {
         let descriptor = open("/proc/locks", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -118,7 +135,7 @@ final class DatabaseFile: Sendable {
             guard fields.count >= 6, fields[1] == "FLOCK", let pid = Int(fields[4]), pid > 0,
                 fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == identity.inode
             else { continue }
-            return pid
+            return (pid, fields[3] == "READ")
         }
         return nil
     }
@@ -185,14 +202,31 @@ extension DatabaseFile {
         return nil
     }
 
+    /// The folder that a path names a file in.
+    private static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The error for an `open` that failed. While a file is being made, it is about the folder.
+    private static func openingError(_ systemCode: CInt, path: String, creating: Bool) -> StoreError {
+        let folder = folder(of: path)
+        if creating && systemCode == ENOENT && access(folder, F_OK) != 0 {
+            return StoreError(
+                .notFound, path: folder, systemCode: systemCode, reason: "there is no such folder",
+                advice: "make it first")
+        }
+        if creating && access(folder, F_OK) == 0 && access(folder, W_OK) != 0 && access(path, F_OK) != 0 {
+            return StoreError(
+                .permission, path: folder, systemCode: systemCode, reason: "no permission to write in the folder",
+                advice: "choose another folder, or change who may write there")
+        }
+        return StoreError(systemCode: systemCode, path: path, doing: "opening the database")
+    }
+
     /// Makes the name of a new file durable.
     func syncFolder() throws(StoreError) {
-        let folder: String
-        if let slash = path.lastIndex(of: "/") {
-            folder = slash == path.startIndex ? "/" : String(path[..<slash])
-        } else {
-            folder = "."
-        }
+        let folder = Self.folder(of: path)
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: folder, doing: "opening the folder") }
         defer { close(descriptor) }

@@ -124,7 +124,7 @@ extension StoreError {
             case EIO:
                 (.io, "the disk failed at \(doing)", "check the disk and the system log")
             default:
-                (systemCode > 0 ? .io : .other, "\(doing) failed: \(text)", "")
+                (systemCode > 0 ? .io : .other, "\(doing) failed, \(text)", "check the disk and the system log")
             }
         self.init(code, path: path, table: table, systemCode: systemCode, reason: reason, advice: advice)
     }

@@ -64,6 +64,7 @@ public struct BLASError: Error, Sendable, CustomStringConvertible {
     /// The largest difference from a plain loop; NaN if the product was not even a number.
     public let difference: Double
 
+    /// One line: what is wrong (where): what to do.
     public var description: String {
         "OpenBLAS computes wrongly on this CPU (kernel \(kernel), a small product is off by \(difference)): "
             + "set OPENBLAS_CORETYPE=Haswell in the environment, or install a newer OpenBLAS"

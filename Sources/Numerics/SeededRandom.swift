@@ -21,6 +21,7 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
         s3 = split(&z)
     }
 
+    /// The next 64 random bits.
     public mutating func next() -> UInt64 {
         let product = s1 &* 5
         let result = ((product << 7) | (product >> 57)) &* 9

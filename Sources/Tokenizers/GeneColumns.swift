@@ -71,7 +71,7 @@ package struct GeneColumns: Sendable {
         guard summary.matched > 0 else {
             let reason = GeneDiagnosis.reason(unknown: names, unnamed: summary.unnamed, vocabulary: vocabulary)
             throw TokenizerError(
-                .noKnownGene, gene: names.first, detail: "0 of \(grouped(ids.count)) genes known: \(reason)")
+                .noKnownGene, gene: names.first, detail: "0 of \(grouped(ids.count)) genes known", advice: reason)
         }
         self.slotOfColumn = slots
         self.tokens = tokens

@@ -21,12 +21,13 @@ package struct Perturbation: Sendable, Hashable {
         for token in delete + overexpress where !vocabulary.isGene(token) {
             throw TokenizerError(
                 .invalidRequest, gene: vocabulary.name(token),
-                detail: "\(vocabulary.name(token)) is no gene and cannot be perturbed")
+                detail: "\(vocabulary.name(token)) is no gene and cannot be perturbed",
+                advice: "name genes by Ensembl id or symbol")
         }
         if let both = overexpress.first(where: delete.contains) {
             throw TokenizerError(
                 .invalidRequest, gene: vocabulary.name(both),
-                detail: "gene \(vocabulary.name(both)) is to be deleted and overexpressed: name it once")
+                detail: "gene \(vocabulary.name(both)) is to be deleted and overexpressed", advice: "name it once")
         }
         self.deleted = unique(delete)
         self.overexpressed = unique(overexpress)

@@ -19,7 +19,8 @@ package struct RankValueEncoder: Sendable {
     package init(vocabulary: Vocabulary, maximumLength: Int) throws(TokenizerError) {
         guard maximumLength > vocabulary.specialsPerCell else {
             throw TokenizerError(
-                .invalidRequest, detail: "a model input of \(maximumLength) tokens leaves no place for a gene")
+                .invalidRequest, detail: "a model input of \(maximumLength) tokens leaves no place for a gene",
+                advice: "give a model with more positions (max_position_embeddings)")
         }
         self.vocabulary = vocabulary
         self.maximumLength = maximumLength

@@ -37,24 +37,43 @@ public struct TokenizerError: Error, Sendable, CustomStringConvertible {
     public let line: Int?
     /// The gene as it was named, if it is about one.
     public let gene: String?
-    /// What is wrong and what to do, without the file and the line.
+    /// What is wrong, without the file and the line.
     public let detail: String
+    /// What to do about it; nil for what the kind of failure tells.
+    public let advice: String?
 
     /// A failure of kind `code`.
-    public init(_ code: Code, file: String? = nil, line: Int? = nil, gene: String? = nil, detail: String) {
+    public init(
+        _ code: Code, file: String? = nil, line: Int? = nil, gene: String? = nil, detail: String, advice: String? = nil
+    ) {
         self.code = code
         self.file = file
         self.line = line
         self.gene = gene
         self.detail = detail
+        self.advice = advice
     }
 
-    /// What is wrong, where, and what to do, in one line.
+    /// One line: what is wrong (where): what to do.
     public var description: String {
-        switch (file, line) {
-        case (let file?, let line?): "vocabulary \(file), line \(line): \(detail)"
-        case (let file?, nil): "vocabulary \(file): \(detail)"
-        default: detail
+        let place = file.map { " (\($0)\(line.map { ", line \($0)" } ?? ""))" } ?? ""
+        return "\(detail)\(place): \(advice ?? code.advice)"
+    }
+}
+
+extension TokenizerError.Code {
+    /// What helps against most failures of the kind.
+    var advice: String {
+        switch self {
+        case .vocabularyNotFound: "name the folder of the dictionaries by --dictionaries"
+        case .ambiguousVocabulary: "put those of the model into a folder of their own"
+        case .notReadable: "check the path and who may read it"
+        case .malformedVocabulary: "use the dictionaries that belong to the model, downloaded again"
+        case .unknownGene: "name genes by Ensembl id or symbol"
+        case .ambiguousGene: "name it by its Ensembl id"
+        case .noKnownGene: "name the column of Ensembl ids or symbols by --gene-column"
+        case .malformedCell: "restore the database from a copy"
+        default: "change the request"
         }
     }
 }

@@ -13,17 +13,16 @@ extension Vocabulary {
         if let stem = upper.withoutVersion, let token = aliases[stem] { return token }
         let near = nearest(to: text)
         let hint =
-            near.isEmpty
-            ? "name genes by Ensembl id or symbol" : "did you mean \(near.joined(separator: ", "))?"
+            near.isEmpty ? nil : "did you mean \(near.joined(separator: ", "))?"
         throw TokenizerError(
-            .unknownGene, gene: text, detail: "gene \(text) is not in the model's vocabulary: \(hint)")
+            .unknownGene, gene: text, detail: "gene \(text) is not in the model's vocabulary", advice: hint)
     }
 
     private func only(_ tokens: [UInt32], for text: String) throws(TokenizerError) -> UInt32 {
         if tokens.count == 1 { return tokens[0] }
         let ids = tokens.compactMap { entry($0)?.id }.joined(separator: ", ")
         throw TokenizerError(
-            .ambiguousGene, gene: text, detail: "gene \(text) may be any of \(ids): name it by its Ensembl id")
+            .ambiguousGene, gene: text, detail: "gene \(text) may be any of \(ids)")
     }
 
     /// The token of a gene identifier in a file, and whether it was an id: ids and aliases in the mapping's upper

@@ -41,7 +41,7 @@ extension Vocabulary {
             guard let median = medians[id] else {
                 throw TokenizerError(
                     .malformedVocabulary, file: medianFile, gene: id,
-                    detail: "\(id) has a token in \(tokenFile), but no median here")
+                    detail: "\(id) has a token in \(tokenFile), but no median")
             }
             entries.append(Entry(token: token, id: id, symbol: symbols[id] ?? "", median: median))
         }
@@ -58,10 +58,11 @@ extension Vocabulary {
         } catch {
             let isReadable = error.code != .notFound && error.code != .notReadable
             throw TokenizerError(
-                isReadable ? .malformedVocabulary : .notReadable, file: error.file, detail: error.detail)
+                isReadable ? .malformedVocabulary : .notReadable, file: error.file, detail: error.detail,
+                advice: error.advice)
         }
         guard let entries = pickle.entries(pickle.root) else {
-            throw TokenizerError(.malformedVocabulary, file: file, detail: "it holds no dict")
+            throw TokenizerError(.malformedVocabulary, file: file, detail: "the file holds no dict")
         }
         var result: [(key: String, value: Value)] = []
         result.reserveCapacity(entries.count)

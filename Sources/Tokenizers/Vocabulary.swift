@@ -92,7 +92,7 @@ package final class Vocabulary: Sendable {
             }
             if specials.contains(entry.id) {
                 guard entry.median == nil else {
-                    throw fail(index, "the special token \(entry.id) has a median: leave it empty")
+                    throw fail(index, "the special token \(entry.id) has a median, which must be empty")
                 }
             } else {
                 guard let median = entry.median else { throw fail(index, "\(entry.id) has no non-zero median") }
@@ -105,9 +105,9 @@ package final class Vocabulary: Sendable {
             }
             count = max(count, Int(entry.token) + 1)
         }
-        guard !upperIDs.isEmpty else { throw fail(nil, "there is no gene in it") }
+        guard !upperIDs.isEmpty else { throw fail(nil, "there is no gene in the vocabulary") }
         if ids["<cls>"] != nil, ids["<eos>"] == nil {
-            throw fail(nil, "<cls> is there, but <eos> is not: a cell needs both or none")
+            throw fail(nil, "<cls> is there, but <eos> is not; a cell needs both or none")
         }
 
         var indexOfToken = [Int32](repeating: -1, count: count)

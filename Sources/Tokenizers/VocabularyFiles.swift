@@ -33,9 +33,9 @@ package struct VocabularyFiles: Sendable, Hashable {
         throw unclear
             ?? TokenizerError(
                 .vocabularyNotFound,
-                detail: "no vocabulary in \(folders.joined(separator: ", ")): vocabulary.tsv or Geneformer's "
-                    + "token_dictionary*.pkl and gene_median_dictionary*.pkl are wanted; name their folder by "
-                    + "--dictionaries")
+                detail: "no vocabulary (\(folders.joined(separator: ", ")))",
+                advice: "name the folder of vocabulary.tsv, or of Geneformer's token_dictionary*.pkl and "
+                    + "gene_median_dictionary*.pkl, by --dictionaries")
     }
 
     /// nil if the folder holds none.
@@ -47,8 +47,9 @@ package struct VocabularyFiles: Sendable, Hashable {
             guard found.count <= 1 else {
                 throw TokenizerError(
                     .ambiguousVocabulary, file: folder,
-                    detail: "there are several of one kind, \(found.joined(separator: ", ")): put the ones that belong "
-                        + "to the model into a folder of their own and name it by --dictionaries")
+                    detail: "several dictionaries of one kind, \(found.joined(separator: ", "))",
+                    advice: "put the ones that belong to the model into a folder of their own and name it by "
+                        + "--dictionaries")
             }
             return found.first.map(path)
         }
@@ -61,7 +62,8 @@ package struct VocabularyFiles: Sendable, Hashable {
         guard let tokens = try only("token_dictionary") else { return nil }
         guard let medians = try only("gene_median_dictionary") else {
             throw TokenizerError(
-                .vocabularyNotFound, file: tokens, detail: "gene_median_dictionary*.pkl is not beside it")
+                .vocabularyNotFound, file: tokens, detail: "there is no gene_median_dictionary*.pkl beside the tokens",
+                advice: "put both into one folder and name it by --dictionaries")
         }
         kind = .pickles(
             tokens: tokens, medians: medians, mapping: try only("ensembl_mapping_dict"),
@@ -88,7 +90,7 @@ extension Vocabulary {
         do {
             return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
-            throw TokenizerError(.notReadable, file: path, detail: "it cannot be read")
+            throw TokenizerError(.notReadable, file: path, detail: "the dictionary cannot be read")
         }
     }
 }

@@ -126,7 +126,7 @@ struct BertWeightsTests {
             let error = try #require(throws: CheckpointError.self) {
                 try BertWeights(model.configuration, from: archive)
             }
-            #expect(error.tensor == name && error.description.contains(name))
+            #expect(error.tensor == name && error.description.contains(", tensor \(name)): "))
             return error
         }
         for (name, tensor) in model.tensors.tensors {

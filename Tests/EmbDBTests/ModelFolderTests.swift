@@ -130,7 +130,7 @@ struct ModelFolderTests {
         try FileManager.default.removeItem(atPath: space.model + "/vocabulary.tsv")
         try Self.fails(space, "--dictionaries")
         try FileManager.default.removeItem(atPath: space.model + "/config.json")
-        try Self.fails(space, "config.json")
+        try Self.fails(space, "no config.json (\(space.model)): give the folder of a model")
     }
 
     @Test("dictionaries beside the folder and in a folder of their own are found")

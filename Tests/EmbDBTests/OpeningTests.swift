@@ -73,7 +73,8 @@ struct OpeningTests {
                 (#""rows":47"#, #""rows":-1"#), (#""rows":47"#, #""rows":4611686018427387904"#),
                 (#""rows":47"#, #""rows":1000000"#), (#""dimension":16"#, #""dimension":0"#),
                 (#""dimension":16"#, #""dimension":-5"#), (#""dimension":16"#, #""dimension":1152921504606846976"#),
-                (#""categoryCount":3"#, #""categoryCount":-1"#), (#""categoryCount":3"#, #""categoryCount":1099511627776"#),
+                (#""categoryCount":3"#, #""categoryCount":-1"#),
+                (#""categoryCount":3"#, #""categoryCount":1099511627776"#),
             ] {
                 #expect(text.contains(old))
                 let changed = Array(text.replacing(old, with: new).utf8)

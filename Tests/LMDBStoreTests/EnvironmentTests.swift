@@ -126,6 +126,40 @@ import Testing
         try environment.write { try table.put(7, for: "n", in: &$0) }
     }
 
+    @Test("A database in a folder that is not there is refused, and the folder is named")
+    func missingFolder() throws {
+        let folder = try TemporaryFolder()
+        let error = #expect(throws: StoreError.self) {
+            try Environment.open(folder.file("none/a.embdb"), mode: .create)
+        }
+        #expect(error?.code == .notFound)
+        #expect(error?.description == "there is no such folder (\(folder.file("none"))): make it first")
+    }
+
+    @Test(
+        "A process that shares the lock is named as a reader, not as a writer",
+        .enabled(if: access("/usr/bin/flock", X_OK) == 0, "skipped: flock(1) is not there"))
+    func sharedElsewhere() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("a.embdb")
+        let environment = try Environment.open(path, mode: .create)
+        let holder = Process()
+        holder.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
+        holder.arguments = ["--shared", "--no-fork", path, "sh", "-c", "echo held; exec sleep 30"]
+        let output = Pipe()
+        holder.standardOutput = output
+        try holder.run()
+        #expect(String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) == "held\n")
+        let error = #expect(throws: StoreError.self) {
+            try environment.write(waiting: 0.1) { try table.put(2, for: "a", in: &$0) }
+        }
+        #expect(error?.code == .locked)
+        #expect(error?.description.contains("process \(holder.processIdentifier) reads the database") == true)
+        kill(holder.processIdentifier, SIGKILL)
+        holder.waitUntilExit()
+        try environment.write { try table.put(2, for: "a", in: &$0) }
+    }
+
     @Test(
         "A writer in another process is an error that names it within the time given, and readers go on",
         .enabled(if: access("/usr/bin/flock", X_OK) == 0, "skipped: flock(1) is not there"))

@@ -2,8 +2,10 @@ import Foundation
 
 /// A built program of the package, run as a process of its own.
 public struct CommandLineTool: Sendable {
+    /// The program's path.
     public let path: String
 
+    /// The program at `path`.
     public init(path: String) { self.path = path }
 
     /// The `embdb` that was built together with the running tests: both lie in `.build/<configuration>`.
@@ -39,7 +41,9 @@ public struct CommandResult: Sendable {
     public let command: String
     /// As shells have it: 128 + the signal's number for a process that a signal ended.
     public let exitCode: Int32
+    /// All it wrote to its standard output.
     public let stdout: String
+    /// All it wrote to its standard error.
     public let stderr: String
     /// Wall time.
     public let seconds: Double
@@ -59,15 +63,25 @@ public struct JSONAnswer {
 
     init(_ value: Any?) { self.value = value is NSNull ? nil : value }
 
+    /// The value of a key of an object.
     public subscript(key: String) -> JSONAnswer { JSONAnswer((value as? [String: Any])?[key]) }
+    /// An element of an array, from 0.
     public subscript(index: Int) -> JSONAnswer { JSONAnswer((value as? [Any])?[index]) }
 
+    /// Whether it is null or was not there.
     public var isNull: Bool { value == nil }
+    /// The text; nil for another type.
     public var string: String? { value as? String }
+    /// The whole number; nil for another type.
     public var int: Int? { value as? Int }
+    /// The number; nil for another type.
     public var double: Double? { value as? Double }
+    /// The truth value; nil for another type.
     public var bool: Bool? { value as? Bool }
+    /// The keys of an object; none for another type.
     public var keys: Set<String> { Set((value as? [String: Any] ?? [:]).keys) }
+    /// The elements of an array; none for another type.
     public var array: [JSONAnswer] { (value as? [Any] ?? []).map(JSONAnswer.init) }
+    /// The texts of an array.
     public var strings: [String] { array.compactMap(\.string) }
 }

@@ -3,7 +3,9 @@ import Foundation
 /// A process that was started and may still run. `posix_spawn`, not Foundation's `Process`, so that a signal can be
 /// sent at an exact moment and nothing depends on a run loop.
 public final class RunningCommand {
+    /// A process could not be started or did not end in time.
     public struct Failure: Error, CustomStringConvertible {
+        /// What happened, in one line.
         public let description: String
     }
 
@@ -58,6 +60,7 @@ public final class RunningCommand {
     /// Sends a signal, unless the process has ended.
     public func send(_ signal: Int32) { if !hasEnded { kill(pid, signal) } }
 
+    /// Whether the process is gone; does not wait.
     public var hasEnded: Bool {
         if exitCode != nil { return true }
         var status: Int32 = 0

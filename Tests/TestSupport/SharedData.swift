@@ -12,6 +12,8 @@ public enum SharedData {
         return checkout.deletingLastPathComponent().appendingPathComponent("shared").path
     }()
 
+    /// The absolute path of a file there.
     public static func path(_ relative: String) -> String { root + "/" + relative }
+    /// Whether it is there.
     public static func has(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: path(relative)) }
 }

@@ -183,7 +183,7 @@ struct VocabularyFilesTests {
         }
         let nothing = try failure([folder.path, folder.file("nowhere")])
         #expect(nothing.code == .vocabularyNotFound)
-        #expect(nothing.detail.contains(folder.path))
+        #expect(nothing.description.contains(folder.path))
         try write("a/token_dictionary_1.pkl", "(d.")
         #expect(try failure([folder.file("a")]).detail.contains("gene_median_dictionary"))
         try write("a/gene_median_dictionary_1.pkl", "(d.")

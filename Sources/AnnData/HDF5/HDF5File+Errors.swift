@@ -22,9 +22,11 @@ extension HDF5File {
         case S_IFREG: break
         case S_IFDIR:
             throw AnnDataError(.isDirectory, file: path, "a folder, not a file", advice: "name an .h5ad file")
-        default: throw AnnDataError(.notFound, file: path, "not a regular file")
+        default: throw AnnDataError(.notFound, file: path, "not a regular file", advice: "give a regular .h5ad file")
         }
-        guard info.st_size > 0 else { throw AnnDataError(.empty, file: path, "the file is empty") }
+        guard info.st_size > 0 else {
+            throw AnnDataError(.empty, file: path, "the file is empty", advice: "copy the file again")
+        }
         guard hasSignature(descriptor, size: Int(info.st_size)) else {
             throw AnnDataError(
                 .notHDF5, file: path, "not an HDF5 file (no signature)",

@@ -6,6 +6,7 @@ internal import Tokenizers
 
 /// Cells a second through a model on this machine: what `embdb bench embed` prints.
 public enum EmbedBenchmark {
+    /// What was measured.
     public struct Result: Sendable {
         /// The folder's name, or "default".
         public let model: String
@@ -13,10 +14,13 @@ public enum EmbedBenchmark {
         public let isUntrained: Bool
         /// Tokens a cell.
         public let length: Int
+        /// Cells embedded in a second, of the fastest round.
         public let cellsPerSecond: Double
         /// Of linear layers and attention, at that speed.
         public let gigaflops: Double
+        /// The kernel that OpenBLAS took for this CPU.
         public let blasKernel: String
+        /// SIMD level of the program's own kernels.
         public let simdLevel: String
     }
 

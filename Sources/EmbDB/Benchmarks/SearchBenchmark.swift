@@ -5,6 +5,7 @@ internal import Numerics
 
 /// Recall and speed of the index over ef, on vectors of one's own: what `embdb bench search` prints.
 public enum SearchBenchmark {
+    /// What to measure.
     public struct Options: Sendable {
         /// Neighbors a query.
         public var k = 10
@@ -14,25 +15,32 @@ public enum SearchBenchmark {
         public var metric = "cosine"
         /// Seed of the index; nil: the default.
         public var seed: UInt64?
+        /// Threads for building and for the queries per second, 1 or more.
         public var threads = Database.availableThreads
 
+        /// The defaults above.
         public init() {}
     }
 
     /// One beam length.
     public struct Row: Sendable {
+        /// Length of the beam.
         public let ef: Int
         /// recall@k against exact search.
         public let recall: Double
         /// All queries in one call, the best of three passes.
         public let queriesPerSecond: Double
-        /// Milliseconds of one query at a time, on one thread.
+        /// Median milliseconds of one query at a time, on one thread.
         public let p50: Double
+        /// The 99th percentile of the same, in milliseconds.
         public let p99: Double
     }
 
+    /// What was measured.
     public struct Result: Sendable {
+        /// Vectors in the index.
         public let vectors: Int
+        /// Length of a vector.
         public let dimension: Int
         /// Codes and graph, with writing them.
         public let buildSeconds: Double
@@ -40,6 +48,7 @@ public enum SearchBenchmark {
         public let indexBytes: Int
         /// Opening and the first answer in a fresh process, the file in the page cache.
         public let openSeconds: Double
+        /// One row for each beam length, in the order of the options.
         public let results: [Row]
     }
 

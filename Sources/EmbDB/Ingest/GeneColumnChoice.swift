@@ -52,7 +52,7 @@ struct GeneColumnChoice {
                 if Self.areMostlyEnsemblIDs(names) {
                     throw EmbDBError(
                         .input,
-                        "\(error.detail) (\(file.path), \(frame.path)/\(name)); to take the genes by another "
+                        "\(error.detail) (\(file.path), \(frame.path)/\(name)): \(error.advice ?? ""); to take the genes by another "
                             + "column all the same, name it by --gene-column")
                 }
                 // The index is what people look at: its reason says most.
@@ -63,7 +63,8 @@ struct GeneColumnChoice {
         guard let choice = found.first(where: { $0.genes.summary.genes * 4 >= most * 3 }) else {
             throw EmbDBError(
                 .input,
-                "\(reason?.detail ?? "var names no genes") (\(file.path), \(frame.path)): name the column of "
+                "\(reason?.detail ?? "var names no genes") (\(file.path), \(frame.path)): "
+                    + (reason?.advice.map { "\($0); or " } ?? "") + "name the column of "
                     + "Ensembl ids or symbols by --gene-column")
         }
         self.column = choice.column

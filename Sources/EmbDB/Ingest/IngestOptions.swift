@@ -19,6 +19,7 @@ public struct IngestOptions: Sendable {
     public var dictionaries: String?
     /// "X", "layers/NAME" or "raw/X"; nil: the first of X, layers/counts and raw/X that holds whole numbers.
     public var layer: String?
+    /// What the matrix must hold.
     public var values = Values.counts
     /// The var column with Ensembl ids or symbols; nil: found by name and content.
     public var geneColumn: String?
@@ -30,15 +31,19 @@ public struct IngestOptions: Sendable {
     public var filter: String?
     /// Only so many cells, drawn by ``seed``.
     public var sample: Int?
+    /// Decides which cells ``sample`` draws.
     public var seed: UInt64 = 0
     /// nil: what the database has; second-to-last for a new one.
     public var embed: EmbeddingLayer?
     /// nil: what the database has; mean for V1, cls for V2 in a new one.
     public var pool: EmbeddingPooling?
+    /// What to do with cells whose ids the database has already.
     public var onConflict = Conflict.error
     /// Drop an unfinished ingest of something else and start this one.
     public var restart = false
+    /// Threads to compute on, 1 or more.
     public var threads = Database.availableThreads
 
+    /// The defaults above.
     public init() {}
 }

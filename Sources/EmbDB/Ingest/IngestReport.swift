@@ -4,8 +4,9 @@ public struct IngestReport: Sendable {
     public var cellsAdded: Int
     /// Cells that were left out, by reason.
     public var cellsSkipped: [String: Int]
-    /// Genes of the files that the vocabulary knows, and all of them; the last file's.
+    /// Genes of the last file that the vocabulary knows.
     public var genesMatched: Int
+    /// All genes of the last file.
     public var genesTotal: Int
     /// Cells with more known genes than the model takes.
     public var truncatedCells: Int
@@ -43,11 +44,16 @@ public struct ModelSummary: Sendable {
     public let isUntrained: Bool
     /// "Geneformer V1" or "Geneformer V2", by the vocabulary's special tokens.
     public let kind: String
-    /// Numbers of the architecture.
+    /// Transformer layers.
     public let layers: Int
+    /// Width of the hidden states.
     public let hiddenSize: Int
+    /// Attention heads of a layer.
     public let heads: Int
+    /// Tokens of the vocabulary, special ones included.
     public let vocabularySize: Int
+    /// The longest input, in tokens, special ones included.
     public let maximumLength: Int
+    /// Numbers that training learns, the masked-gene head included.
     public let parameters: Int
 }

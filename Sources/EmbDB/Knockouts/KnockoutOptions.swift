@@ -16,6 +16,7 @@ public struct KnockoutOptions: Sendable {
     public var alternatives: [String] = []
     /// Ensembl ids or symbols; nil: every gene of the `from` cells.
     public var genes: [String]?
+    /// What is done to each gene.
     public var mode = Mode.delete
     /// At most so many `from` cells, drawn by ``seed``; nil: all.
     public var maximumCells: Int?
@@ -23,7 +24,9 @@ public struct KnockoutOptions: Sendable {
     public var minimumCells = 1
     /// Neighbors of ``KnockoutRanking/Gene/neighborShift``.
     public var k = 10
+    /// Decides which cells ``maximumCells`` draws.
     public var seed: UInt64 = 0
+    /// Threads to compute on, 1 or more.
     public var threads = Database.availableThreads
 
     /// Moves cells that `from` selects towards those that `to` selects.

@@ -41,10 +41,13 @@ public struct KnockoutRanking: Sendable {
     }
 
     /// The model that embedded them.
+    /// What was done to each gene.
     public let model: ModelSummary
-    /// Cells that were perturbed, and those that the goal is made of.
+    /// Cells that were perturbed.
     public let fromCells: Int
+    /// Cells that the goal is made of.
     public let toCells: Int
+    /// What was done to each gene.
     public let mode: KnockoutOptions.Mode
     /// Wall time.
     public let seconds: Double

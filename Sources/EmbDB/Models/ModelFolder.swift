@@ -33,7 +33,12 @@ enum ModelFolder {
             throw EmbDBError(
                 .model, "the model is a file, not a folder (\(path)): give the folder that holds config.json")
         }
-        let config = try HuggingFaceConfig(path: folder.appendingPathComponent("config.json").path)
+        let configPath = folder.appendingPathComponent("config.json").path
+        guard FileManager.default.fileExists(atPath: configPath) else {
+            throw EmbDBError(
+                .model, "no config.json (\(folder.path)): give the folder of a model, with config.json and its weights")
+        }
+        let config = try HuggingFaceConfig(path: configPath)
         let configuration = try configuration(config)
         let vocabulary = try Vocabulary(
             files: .find(

@@ -54,6 +54,7 @@ public enum ObsValue: Sendable, Equatable, CustomStringConvertible {
     case number(Double)
     case boolean(Bool)
 
+    /// The value as text; empty if it is missing, "True" or "False" for a boolean.
     public var description: String {
         switch self {
         case .missing: ""
@@ -72,6 +73,7 @@ public struct GeneEdit: Sendable, Equatable {
     /// Ensembl ids or symbols whose tokens are moved, or put, to the front, in this order.
     public var overexpress: [String]
 
+    /// Edits by Ensembl ids or symbols; none by default.
     public init(delete: [String] = [], overexpress: [String] = []) {
         self.delete = delete
         self.overexpress = overexpress

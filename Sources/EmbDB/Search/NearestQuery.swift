@@ -26,7 +26,9 @@ public struct NearestOptions: Sendable {
     public var exact = false
     /// One query: the mean of the queries' embeddings.
     public var centroid = false
+    /// Threads to compute on, 1 or more.
     public var threads = Database.availableThreads
 
+    /// The defaults above.
     public init() {}
 }
