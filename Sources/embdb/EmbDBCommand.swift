@@ -18,6 +18,8 @@ struct EmbDBCommand: ParsableCommand {
         subcommands: [Ingest.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self])
 
     static func main() {
+        signal(SIGPIPE, SIG_IGN)
+        Interrupt.explainMemoryFaults()
         do {
             var command = try parseAsRoot()
             try command.run()

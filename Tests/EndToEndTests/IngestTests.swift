@@ -58,6 +58,14 @@ struct IngestTests {
         let renamed = try bench.run("ingest", bench.database, copy, "--format", "json")
         #expect(renamed.exitCode == 0)
         #expect(try renamed.json()["cells_added"].int == 0)
+        // Of several files, those that are complete are passed over.
+        let several = try bench.run(
+            "ingest", bench.database, copy, Workbench.fixture("more"), "--format", "json")
+        #expect(several.exitCode == 0)
+        #expect(try several.json()["cells_added"].int == 40)
+        #expect(try several.json()["cells_skipped"]["already_present"].int == 300)
+        let one = try bench.run("ingest", bench.database, Workbench.fixture("more"), "--format", "json")
+        #expect(try one.json()["cells_added"].int == 0)
     }
 
     @Test("two files in one command are what two commands are, and columns that one of them lacks are missing")

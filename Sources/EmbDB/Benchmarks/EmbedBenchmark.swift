@@ -8,8 +8,10 @@ internal import Tokenizers
 public enum EmbedBenchmark {
     /// What was measured.
     public struct Result: Sendable {
-        /// The model's name: its folder's, or "default".
+        /// The folder's name, or "default".
         public let model: String
+        /// Whether its weights were only drawn from a seed; that does not change the speed.
+        public let isUntrained: Bool
         /// Tokens a cell.
         public let length: Int
         /// Cells embedded in a second, of the fastest round.
@@ -69,7 +71,7 @@ public enum EmbedBenchmark {
             let rate = Double(cells.count) / best
             let layers = allLayers ? configuration.layerCount : configuration.layerCount - 1
             return Result(
-                model: model.name, length: length, cellsPerSecond: rate,
+                model: model.name, isUntrained: model.untrainedSeed != nil, length: length, cellsPerSecond: rate,
                 gigaflops: rate * Double(configuration.operations(length: length, layers: layers)) * 1e-9,
                 blasKernel: BLAS.kernelName, simdLevel: String(cString: ek_level_name(ek_current_level())))
         }

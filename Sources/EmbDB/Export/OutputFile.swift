@@ -1,35 +1,53 @@
 internal import Foundation
 
-/// A file that appears under its name only when it is complete: written beside it, synced, renamed.
-struct OutputFile: ~Copyable {
+/// A file that appears under its name only when it is complete: written beside it, synced, renamed. What is no regular
+/// file (a pipe, a device, /dev/stdout) is written straight, and a symbolic link is followed, not replaced.
+package struct OutputFile: ~Copyable {
     private let path: String
-    private let temporary: String
+    /// Where the bytes go first; nil for what is written straight.
+    private let temporary: String?
+    private let target: String
     private let handle: FileHandle
     private var buffer: [UInt8] = []
     private var finished = false
 
-    init(_ path: String) throws(EmbDBError) {
+    /// - Throws: ``EmbDBError/Code/storage`` if it cannot be written there.
+    package init(_ path: String) throws(EmbDBError) {
         self.path = path
-        temporary = path + ".embdb-partial-\(UUID().uuidString)"
-        guard FileManager.default.createFile(atPath: temporary, contents: nil),
-            let handle = FileHandle(forWritingAtPath: temporary)
-        else {
+        let target = Self.followLinks(path)
+        var info = stat()
+        let isSpecial = stat(target, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
+        let temporary = isSpecial ? nil : target + ".embdb-partial-\(UUID().uuidString)"
+        if let temporary { _ = FileManager.default.createFile(atPath: temporary, contents: nil) }
+        guard let handle = FileHandle(forWritingAtPath: temporary ?? target) else {
             throw EmbDBError(.storage, "cannot write there (\(path)): check the folder and its permissions")
         }
+        self.target = target
+        self.temporary = temporary
         self.handle = handle
+    }
+
+    /// Where `path` leads, also if nothing is there yet. The system gives up after as many links.
+    private static func followLinks(_ path: String) -> String {
+        var url = URL(fileURLWithPath: path)
+        for _ in 0..<40 {
+            guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: url.path) else { break }
+            url = URL(fileURLWithPath: next, relativeTo: url.deletingLastPathComponent()).absoluteURL
+        }
+        return url.path
     }
 
     deinit {
         try? handle.close()
-        if !finished { try? FileManager.default.removeItem(atPath: temporary) }
+        if !finished, let temporary { try? FileManager.default.removeItem(atPath: temporary) }
     }
 
-    mutating func write(_ bytes: some Sequence<UInt8>) throws(EmbDBError) {
+    package mutating func write(_ bytes: some Sequence<UInt8>) throws(EmbDBError) {
         buffer.append(contentsOf: bytes)
         if buffer.count >= 1 << 20 { try flush() }
     }
 
-    mutating func write(_ text: String) throws(EmbDBError) { try write(text.utf8) }
+    package mutating func write(_ text: String) throws(EmbDBError) { try write(text.utf8) }
 
     private mutating func flush() throws(EmbDBError) {
         do {
@@ -41,14 +59,15 @@ struct OutputFile: ~Copyable {
     }
 
     /// Writes what is left and gives the file its name.
-    mutating func finish() throws(EmbDBError) {
+    package mutating func finish() throws(EmbDBError) {
         try flush()
+        guard let temporary else { return }
         do {
             try handle.synchronize()
         } catch {
             throw EmbDBError(.storage, "writing failed (\(path)): is the disk full?")
         }
-        guard rename(temporary, path) == 0 else {
+        guard rename(temporary, target) == 0 else {
             throw EmbDBError(.storage, "cannot write there (\(path)): check the folder and its permissions")
         }
         finished = true

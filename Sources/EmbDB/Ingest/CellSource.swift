@@ -23,6 +23,10 @@ struct CellSource {
     /// - Throws: `AnnDataError`, `TokenizerError`, `ExpressionError`, ``EmbDBError``.
     init(path: String, options: IngestOptions, vocabulary: Vocabulary, control: Control) throws {
         self.path = path
+        if path.hasSuffix(".zarr") || path.hasSuffix(".zarr/") {
+            throw EmbDBError(
+                .input, "zarr is not supported (\(path)): read it with anndata.read_zarr and write it as .h5ad")
+        }
         file = try AnnDataFile(path: path)
         sha256 = try SHA256.ofFile(path, control: control)
         layer = try Self.chooseLayer(file, options)

@@ -18,8 +18,8 @@ struct GeneColumnChoice {
         "Gene",
     ]
 
-    /// Takes `column` if one is named; else the first of the usual names that knows at least half as many genes as
-    /// the one that knows most.
+    /// Takes `column` if one is named; else the first of the usual names that knows at least three quarters as many
+    /// genes as the one that knows most.
     ///
     /// - Throws: `AnnDataError` for a column that is not there; `TokenizerError` `noKnownGene` with the likely reason.
     init(file: AnnDataFile, layer: String, column: String?, vocabulary: Vocabulary) throws {
@@ -60,7 +60,7 @@ struct GeneColumnChoice {
             }
         }
         let most = found.map(\.genes.summary.genes).max() ?? 0
-        guard let choice = found.first(where: { $0.genes.summary.genes * 2 >= most }) else {
+        guard let choice = found.first(where: { $0.genes.summary.genes * 4 >= most * 3 }) else {
             throw EmbDBError(
                 .input,
                 "\(reason?.detail ?? "var names no genes") (\(file.path), \(frame.path)): "

@@ -47,6 +47,8 @@ struct IngestBatch {
         self.obs = obs
     }
 
+    /// Rows that wait to be written.
+    var rows: Int { ids.count }
     /// Cells that wait, left-out ones included.
     var count: Int { ids.count + withoutKnownGene }
     var isFull: Bool { count >= Self.limit }

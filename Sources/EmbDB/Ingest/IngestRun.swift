@@ -13,7 +13,13 @@ struct IngestRun {
     private let model: EmbeddingModel
     private let settings: EmbeddingSettings
     private var sources: [CellSource]
+    /// ``IngestKey`` of each source, and of all together.
+    private let keys: [String]
     private let key: String
+    /// Cells of sources that had been ingested before.
+    private let cellsComplete: Int
+    /// For the report.
+    private let lastSource: CellSource?
     private var state: DatabaseState
     private var live: Bitmap
     private var pending: PendingIngest?
@@ -51,9 +57,16 @@ struct IngestRun {
         var sources = try files.map {
             try CellSource(path: $0, options: options, vocabulary: vocabulary, control: control)
         }
-        key = Self.key(sources, model, settings, options)
+        let keys = IngestKey.keys(sources, model, settings, options)
         Self.drawSample(&sources, options)
-        self.sources = sources
+        // Sources that are complete already have nothing to add.
+        let complete = Dictionary(state.ingests.map { ($0.key, $0.cells) }, uniquingKeysWith: { first, _ in first })
+        let open = sources.indices.filter { complete[keys[$0]] == nil }
+        cellsComplete = keys.reduce(0) { $0 + (complete[$1] ?? 0) }
+        lastSource = sources.last
+        self.sources = open.map { sources[$0] }
+        self.keys = open.map { keys[$0] }
+        key = IngestKey.combined(self.keys)
     }
 
     private static func model(
@@ -99,23 +112,6 @@ struct IngestRun {
         return wanted
     }
 
-    /// What the result depends on: contents and choices, not paths and threads.
-    private static func key(
-        _ sources: [CellSource], _ model: EmbeddingModel, _ settings: EmbeddingSettings, _ options: IngestOptions
-    ) -> String {
-        var hash = SHA256()
-        hash.update("embdb ingest 1")
-        for source in sources {
-            for text in [source.sha256, source.layer, source.geneColumn] { hash.update(text) }
-        }
-        let sample = options.sample.map { "\($0) by \(options.seed)" } ?? "all"
-        for text in [
-            model.sha256, settings.layer.rawValue, settings.pooling.rawValue, options.values.rawValue,
-            options.cellColumn.map { "column \($0)" } ?? "index", options.idPrefix, options.filter ?? "", sample,
-        ] { hash.update(text) }
-        return hash.finish()
-    }
-
     private static func drawSample(_ sources: inout [CellSource], _ options: IngestOptions) {
         guard let count = options.sample else { return }
         var random = SeededRandom(seed: options.seed)
@@ -144,8 +140,8 @@ struct IngestRun {
     }
 
     mutating func perform(on database: Database) throws -> IngestReport {
-        if let done = state.ingests.first(where: { $0.key == key }) {
-            return try report(database, IngestCounts(), skipped: ["already_present": done.cells], wasComplete: true)
+        if sources.isEmpty {
+            return try report(database, IngestCounts(), skipped: ["already_present": cellsComplete], wasComplete: true)
         }
         if let pending, !continues(pending), !options.restart { throw Self.unfinished(pending, state, path) }
         let check = try database.environment.read { transaction in
@@ -164,7 +160,8 @@ struct IngestRun {
             )
         }
         var skipped: [String: Int] = [:]
-        if check.alreadyPresent > 0 { skipped["already_present"] = check.alreadyPresent }
+        let present = cellsComplete + check.alreadyPresent
+        if present > 0 { skipped["already_present"] = present }
         if work.counts.withoutKnownGene > 0 { skipped["no_known_gene"] = work.counts.withoutKnownGene }
         return try report(database, work.counts, skipped: skipped, wasComplete: false)
     }
@@ -199,13 +196,19 @@ struct IngestRun {
 
     private func run(_ database: Database, _ work: inout PendingIngest) throws {
         let total = sources.reduce(0) { $0 + $1.selected.population }
+        if sources.allSatisfy({ $0.cellCount == 0 }) {
+            throw EmbDBError(
+                .nothingFound, "there are no cells in \(work.sources.joined(separator: ", ")): check the file")
+        }
         var batch = IngestBatch(
             model: model, settings: settings, threads: options.threads, total: total,
             done: work.counts.added + work.counts.withoutKnownGene, control: control,
             obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
         var lastCommit = Date()
+        var firstRows = work.firstRows
         for number in work.nextFile..<sources.count {
             let source = sources[number]
+            if firstRows.count == number { firstRows.append(work.state.rows + batch.rows) }
             try batch.use(source, columns: work.state.columns, rule: options.values == .counts ? .counts : .normalized)
             var next = number == work.nextFile ? work.nextRow : 0
             while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
@@ -213,24 +216,25 @@ struct IngestRun {
                 try batch.add(rows)
                 next = rows.upperBound
                 if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
-                    try commit(database, &batch, &work, next: (number, next), isLast: false)
+                    try commit(database, &batch, &work, next: (number, next), firstRows, isLast: false)
                     lastCommit = Date()
                 }
             }
         }
-        try commit(database, &batch, &work, next: (sources.count, 0), isLast: true)
+        try commit(database, &batch, &work, next: (sources.count, 0), firstRows, isLast: true)
     }
 
     /// Writes what waits, and the position to go on from; with the last batch the pending state becomes the state.
     private func commit(
         _ database: Database, _ batch: inout IngestBatch, _ work: inout PendingIngest, next: (file: Int, row: Int),
-        isLast: Bool
+        _ firstRows: [Int], isLast: Bool
     ) throws {
         let before = work
         try batch.embed()
         var after = work
         after.nextFile = next.file
         after.nextRow = next.row
+        after.firstRows = firstRows
         try database.environment.write { transaction in
             // Somebody else may go on with the same ingest, or have dropped it.
             guard try MetaRecords.pending(transaction) == before else { throw otherWriter() }
@@ -268,10 +272,12 @@ struct IngestRun {
             try Layout.replacement.removeAll(in: &transaction)
         }
         if isWhole {
-            state.ingests.append(
-                CompletedIngest(
-                    key: work.key, sources: work.sources, cells: work.counts.added,
-                    firstRow: state.rows - work.counts.added))
+            let ends = work.firstRows.dropFirst() + [state.rows]
+            for (number, (first, end)) in zip(work.firstRows, ends).enumerated() {
+                state.ingests.append(
+                    CompletedIngest(
+                        key: keys[number], source: work.sources[number], cells: end - first, firstRow: first))
+            }
         }
         try MetaRecords.put(state, in: &transaction)
         try MetaRecords.put(nil as PendingIngest?, in: &transaction)
@@ -299,11 +305,11 @@ struct IngestRun {
     private func report(_ database: Database, _ counts: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws
         -> IngestReport
     {
-        let genes = sources.last?.genes.summary
+        let genes = lastSource?.genes.summary
         return IngestReport(
             cellsAdded: counts.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,
-            genesTotal: genes?.total ?? 0, truncatedCells: counts.truncated, layer: sources.last?.layer ?? "",
-            geneColumn: sources.last?.geneColumn ?? "", seconds: 0,
+            genesTotal: genes?.total ?? 0, truncatedCells: counts.truncated, layer: lastSource?.layer ?? "",
+            geneColumn: lastSource?.geneColumn ?? "", seconds: 0,
             database: try database.environment.read { try DatabaseSummary(reading: $0) }, wasComplete: wasComplete,
             wasResumed: wasResumed)
     }

@@ -43,6 +43,11 @@ enum ModelFolder {
         let vocabulary = try Vocabulary(
             files: .find(
                 in: [folder.path, folder.deletingLastPathComponent().path] + (dictionaries.map { [$0] } ?? [])))
+        if vocabulary.count < configuration.vocabularySize {
+            warning(
+                "the dictionaries have \(vocabulary.count) tokens, the model \(configuration.vocabularySize) (\(path)): "
+                    + "are they the ones that belong to the model? With others every token means another gene")
+        }
         let (weights, seed) = try weights(in: folder, config, configuration)
         if !weights.unusedTensors.isEmpty {
             warning(

@@ -15,7 +15,10 @@ extension Database {
     func updateIndex(threads: Int, parameters: HNSWParameters = HNSWParameters(), control: Control) throws {
         try environment.read { transaction in
             guard let snapshot = try? Snapshot(transaction, path: path) else { return }
-            let indexed = snapshot.index.graphCount
+            // Read whole before it is built upon: a damaged graph is not mended by what is added to it.
+            let isSound =
+                (try? Layout.graph.verify(in: transaction)) != nil && (try? snapshot.index.validate()) != nil
+            let indexed = isSound ? snapshot.index.graphCount : 0
             let tail = snapshot.state.rows - indexed
             guard tail >= Self.smallestTail, tail * Self.tailShare >= indexed else { return }
             control.progress(.init(unit: "cells", phase: "building the index", done: 0, total: tail))

@@ -57,12 +57,12 @@ struct ObsColumnDescription: Codable, Equatable {
     var categoryCount = 0
 }
 
-/// An ingest that is complete, so that the same one again adds nothing.
+/// A source whose ingest is complete, so that the same one again adds nothing.
 struct CompletedIngest: Codable, Equatable {
-    /// SHA-256 over the sources' contents and every option that the result depends on.
+    /// ``IngestKey`` of the source.
     var key: String
-    /// The sources' file names, for people.
-    var sources: [String]
+    /// Its file name, for people.
+    var source: String
     var cells: Int
     /// The rows that it wrote.
     var firstRow: Int
@@ -79,6 +79,8 @@ struct PendingIngest: Codable, Equatable {
     /// The next file and the next row in it.
     var nextFile = 0
     var nextRow = 0
+    /// The first row of each source that was begun.
+    var firstRows: [Int] = []
     var counts = IngestCounts()
 }
 

@@ -8,6 +8,22 @@ private let requested = Atomic(false)
 enum Interrupt {
     static var wasRequested: Bool { requested.load(ordering: .relaxed) }
 
+    /// LMDB follows the pages that it maps. Where a damaged file leads it astray, the system ends the program: then at
+    /// least say what to do. (`verify` reads the file in a way that cannot crash.)
+    static func explainMemoryFaults() {
+        for fault in [SIGBUS, SIGSEGV] {
+            signal(fault) { _ in
+                let text: StaticString = """
+                    embdb: the program read memory that is not there, as a damaged database makes it do: run embdb \
+                    verify DATABASE
+
+                    """
+                _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+                _exit(1)
+            }
+        }
+    }
+
     static func install() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGINT) { _ in

@@ -121,6 +121,7 @@ struct BenchEmbed: ParsableCommand {
                 threads: output.threadCount, seed: seed, control: control)
         }
         var table = TextTable.facts()
+        table.add("model", result.model + (result.isUntrained ? " (untrained)" : ""))
         table.add("cells/s", decimal(result.cellsPerSecond, 2))
         table.add("GFLOP/s", decimal(result.gigaflops, 1))
         table.add("threads", String(output.threadCount))

@@ -50,6 +50,8 @@ struct Knockouts: ParsableCommand {
         options.k = k
         options.seed = seed
         options.threads = output.threadCount
+        // Tried first: nobody wants to hear after hours that there is no such folder.
+        if let out { _ = try OutputFile(out) }
         let ranking = try output.withControl { control in
             try Database.open(database).knockouts(options: options, control: control)
         }
@@ -61,7 +63,7 @@ struct Knockouts: ParsableCommand {
         if let out {
             try write(ranking, shown, to: out)
         } else {
-            output.print(json: json(ranking, shown), table: table(shown))
+            output.print(json: json(ranking, shown), table: table(shown, isWhole: output.format == .tsv))
         }
         if shown.isEmpty {
             throw NothingFound(
@@ -92,14 +94,12 @@ struct Knockouts: ParsableCommand {
         let text: String
         switch output.format {
         case .json: text = json(ranking, shown).text
-        case .tsv: text = table(shown).tsv
-        case .table: text = path.hasSuffix(".json") ? json(ranking, shown).text : table(shown).tsv
+        case .tsv: text = table(shown, isWhole: true).tsv
+        case .table: text = path.hasSuffix(".json") ? json(ranking, shown).text : table(shown, isWhole: true).tsv
         }
-        do {
-            try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw ValidationError("--out \(path): cannot be written: \(error.localizedDescription)")
-        }
+        var file = try OutputFile(path)
+        try file.write(text + "\n")
+        try file.finish()
     }
 
     private func json(_ ranking: KnockoutRanking, _ shown: [KnockoutRanking.Gene]) -> JSON {
@@ -139,12 +139,16 @@ struct Knockouts: ParsableCommand {
         ])
     }
 
-    private func table(_ shown: [KnockoutRanking.Gene]) -> TextTable {
+    /// - Parameter isWhole: with the columns that have no place on a terminal.
+    private func table(_ shown: [KnockoutRanking.Gene], isWhole: Bool) -> TextTable {
         var table = TextTable(
             [
                 .number("rank"), .id("gene"), .id("gene_id"), .number("shift"), .number("low"), .number("high"),
                 .number("neighbor_shift"), .number("p_value"), .number("fdr"), .number("cells"), .number("same_sign"),
-            ] + alternatives.map { .number("shift to \($0)") })
+            ]
+                + (isWhole
+                    ? ["score", "population_effect", "position", "expression_difference"].map { .number($0) } : [])
+                + alternatives.map { .number("shift to \($0)") })
         for gene in shown {
             table.add(
                 [
@@ -153,7 +157,11 @@ struct Knockouts: ParsableCommand {
                     gene.interval.map { .scientific($0.high) } ?? .none, .decimal(gene.neighborShift, 4),
                     .scientific(gene.pValue), .scientific(gene.falseDiscoveryRate), .integer(gene.cells),
                     .decimal(gene.sameSign, 2),
-                ] + gene.shiftToAlternatives.map { .scientific($0.shift) })
+                ]
+                    + (isWhole
+                        ? [gene.score, gene.populationEffect, gene.position, gene.expressionDifference]
+                            .map { .scientific($0) } : [])
+                    + gene.shiftToAlternatives.map { .scientific($0.shift) })
         }
         return table
     }

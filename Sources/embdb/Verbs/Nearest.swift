@@ -39,6 +39,9 @@ struct Nearest: ParsableCommand {
             throw ValidationError(
                 "--delete and --overexpress change stored cells: give --cell or --cells, not --vector")
         }
+        for (name, genes) in [("--delete", delete), ("--overexpress", overexpress)] where genes != nil {
+            guard !list(genes).isEmpty else { throw ValidationError("\(name): name at least one gene") }
+        }
         if vector != nil, excludeSame != nil {
             throw ValidationError("--exclude-same compares a stored cell's obs: give --cell or --cells, not --vector")
         }

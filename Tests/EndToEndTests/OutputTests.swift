@@ -1,0 +1,78 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Where answers go, and what happens when they cannot.
+@Suite(.serialized)
+struct OutputTests {
+    @Test("an answer that cannot be written is a failure, with a line that says so")
+    func fullDevice() throws {
+        let bench = try Workbench.filled()
+        let file = bench.file("answer")
+        try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "/dev/full")
+        for arguments in [
+            ["export", bench.database, file + ".npy"], ["export", bench.database, file + ".tsv"],
+            ["knockouts", bench.database, "--from", "cell == \"cell1\"", "--to", "cell == \"cell2\"", "--out", file],
+        ] {
+            let name = arguments[0] == "export" ? arguments[2] : file
+            if name != file {
+                try FileManager.default.createSymbolicLink(atPath: name, withDestinationPath: "/dev/full")
+            }
+            let result = try CommandLineTool.embdb.run(arguments)
+            #expect(result.exitCode == 1, "\(arguments)")
+            #expect(result.lastErrorLine.hasPrefix("embdb: writing failed"), "\(result.stderr)")
+        }
+        // The device is still one.
+        let kind = try FileManager.default.attributesOfItem(atPath: "/dev/full")[.type] as? FileAttributeType
+        #expect(kind == .typeCharacterSpecial)
+    }
+
+    @Test("a symbolic link is followed, not replaced")
+    func link() throws {
+        let bench = try Workbench.filled()
+        let link = bench.file("link.tsv")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: bench.file("target.tsv"))
+        #expect(try bench.run("export", bench.database, link).exitCode == 0)
+        let target = try String(contentsOfFile: bench.file("target.tsv"), encoding: .utf8)
+        #expect(target.split(separator: "\n").count == 301)
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == bench.file("target.tsv"))
+    }
+
+    @Test("a ranking asks for its folder before it computes, and a tsv has every number")
+    func ranking() throws {
+        let bench = try Workbench.filled()
+        let states = ["--from", "cell == \"cell1\"", "--to", "cell == \"cell2\""]
+        let nowhere = try CommandLineTool.embdb.run(
+            ["knockouts", bench.database] + states + ["--out", bench.file("no/where.tsv")])
+        #expect(nowhere.exitCode == 1)
+        #expect(nowhere.lastErrorLine.hasPrefix("embdb: cannot write there"))
+        #expect(!nowhere.stderr.contains("ranked"))
+        let out = bench.file("ranking.tsv")
+        #expect(try CommandLineTool.embdb.run(["knockouts", bench.database] + states + ["--out", out]).exitCode == 0)
+        let json = try CommandLineTool.embdb.run(["knockouts", bench.database] + states + ["--format", "json"]).json()
+        let lines = try String(contentsOfFile: out, encoding: .utf8).split(separator: "\n").map {
+            $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        }
+        for name in ["shift", "score", "population_effect", "position", "expression_difference", "p_value", "fdr"] {
+            let column = try #require(lines[0].firstIndex(of: name))
+            let (text, number) = (
+                try #require(Double(lines[1][column])), try #require(json["ranking"][0][name].double)
+            )
+            // Foundation's JSON reader may be off in the last bit.
+            #expect(abs(text - number) <= 1e-12 * abs(number), "\(name)")
+        }
+    }
+
+    @Test("an empty list of genes and a zarr folder are refused by name")
+    func refusals() throws {
+        let bench = try Workbench.filled()
+        let empty = try bench.run("nearest", bench.database, "--cell", "cell1", "--delete", "")
+        #expect(empty.exitCode == 64)
+        #expect(empty.lastErrorLine.contains("--delete"))
+        let folder = bench.file("cells.zarr")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let zarr = try bench.run("ingest", bench.database, folder)
+        #expect(zarr.exitCode == 1)
+        #expect(zarr.lastErrorLine.contains("zarr is not supported"))
+    }
+}
