@@ -24,7 +24,7 @@ struct CellEncoding {
     /// The cell that was encoded last.
     var cell: EncodedCell { memory.cell }
 
-    init(_ file: AnnDataFile, _ counts: CountSource, values: IngestOptions.Values, encoder: RankValueEncoder) throws {
+    init(_ file: CellFile, _ counts: CountSource, values: IngestOptions.Values, encoder: RankValueEncoder) throws {
         genes = counts.genes
         self.encoder = encoder
         reader = try file.countReader(layer: counts.layer, rule: values == .counts ? .counts : .normalized)

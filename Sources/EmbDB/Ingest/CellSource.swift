@@ -21,7 +21,7 @@ struct CellSource {
     }
 
     let path: String
-    let file: AnnDataFile
+    let file: CellFile
     /// SHA-256 of the file's bytes.
     let sha256: String
     let content: Content
@@ -41,7 +41,7 @@ struct CellSource {
             throw EmbDBError(
                 .input, "zarr is not supported (\(path)): read it with anndata.read_zarr and write it as .h5ad")
         }
-        file = try AnnDataFile(path: path)
+        file = try CellFile(path: path)
         sha256 = try SHA256.ofFile(path, control: control)
         switch origin {
         case .model(let model):
@@ -91,7 +91,7 @@ struct CellSource {
 
 /// The obs of a file, for expressions; columns are read whole when an expression names them.
 struct SourceObs: ObsTable {
-    let file: AnnDataFile
+    let file: CellFile
     let cells: Column
 
     var cellCount: Int { file.cellCount }

@@ -10,7 +10,7 @@ struct CountSource {
     /// Makes the choices that `options` leave open.
     ///
     /// - Throws: `AnnDataError`, `TokenizerError`, ``EmbDBError``.
-    init(file: AnnDataFile, options: IngestOptions, vocabulary: Vocabulary, control: Control) throws {
+    init(file: CellFile, options: IngestOptions, vocabulary: Vocabulary, control: Control) throws {
         layer = try Self.chooseLayer(file, options)
         let genes = try GeneColumnChoice(file: file, layer: layer, column: options.geneColumn, vocabulary: vocabulary)
         geneColumn = genes.column
@@ -23,7 +23,7 @@ struct CountSource {
     }
 
     /// X if it holds whole numbers, else layers/counts or raw/X if they do.
-    private static func chooseLayer(_ file: AnnDataFile, _ options: IngestOptions) throws -> String {
+    private static func chooseLayer(_ file: CellFile, _ options: IngestOptions) throws -> String {
         if let name = options.layer { return try file.layer(name).path }
         let candidates = ["X", "layers/counts", "raw/X"].filter(file.layerNames.contains)
         guard let first = candidates.first else {

@@ -13,7 +13,7 @@ struct VectorSource {
 
     /// - Throws: `AnnDataError` for a key that is not there; ``EmbDBError/Code/input`` for a matrix without columns, or
     ///   with too many.
-    init(file: AnnDataFile, key: String) throws {
+    init(file: CellFile, key: String) throws {
         self.key = key
         path = file.path
         matrix = try file.embedding(key)
