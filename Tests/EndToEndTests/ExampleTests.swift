@@ -31,8 +31,12 @@ struct ExampleTests {
         #expect(neighbors.count == 5)
         #expect(lines.map { $0[1] } == neighbors.compactMap { $0["cell"].string })
         #expect(zip(lines, neighbors).allSatisfy { abs((Double($0[2]) ?? 1) - ($1["distance"].double ?? 0)) < 1e-6 })
-        // The fixture's two cell types express different genes, which shows even through random weights.
-        #expect(neighbors.allSatisfy { $0["obs"]["cell_type"].string == "fibroblast" })
+        // COL1A1 was really taken out: the cell as it is has other distances.
+        let unchanged = try CommandLineTool.embdb.run([
+            "nearest", folder.file("heart.embdb"), "--cell", "cell1", "-k", "5", "--format", "json",
+        ])
+        let before = try unchanged.json()["queries"][0]["neighbors"].array.map { $0["distance"].double ?? 0 }
+        #expect(before != neighbors.map { $0["distance"].double ?? 0 })
     }
 
     @Test("is what README and documentation show")
