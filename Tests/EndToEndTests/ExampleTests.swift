@@ -25,7 +25,8 @@ struct ExampleTests {
         #expect(lines.map { $0[0] } == ["1", "2", "3", "4", "5"])
 
         let asked = try CommandLineTool.embdb.run([
-            "nearest", folder.file("heart.embdb"), "--cell", "cell1", "--delete", "COL1A1", "-k", "5", "--format", "json",
+            "nearest", folder.file("heart.embdb"), "--cell", "cell1", "--delete", "COL1A1", "-k", "5", "--format",
+            "json",
         ])
         let neighbors = try asked.json()["queries"][0]["neighbors"].array
         #expect(neighbors.count == 5)
