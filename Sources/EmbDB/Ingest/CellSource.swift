@@ -22,7 +22,7 @@ struct CellSource {
 
     let path: String
     let file: CellFile
-    /// SHA-256 of the file's bytes.
+    /// SHA-256 of the file's bytes; empty where nobody asked for it.
     let sha256: String
     let content: Content
     private let cellColumn: Column
@@ -35,14 +35,16 @@ struct CellSource {
     /// Opens `path` and makes the choices that `options` leave open.
     ///
     /// - Throws: `AnnDataError`, `TokenizerError`, `ExpressionError`, ``EmbDBError``.
-    init(path: String, options: IngestOptions, origin: EmbeddingOrigin, control: Control) throws {
+    init(
+        path: String, options: IngestOptions, origin: EmbeddingOrigin, isHashed: Bool = true, control: Control
+    ) throws {
         self.path = path
         if path.hasSuffix(".zarr") || path.hasSuffix(".zarr/") {
             throw EmbDBError(
                 .input, "zarr is not supported (\(path)): read it with anndata.read_zarr and write it as .h5ad")
         }
         file = try CellFile(path: path)
-        sha256 = try SHA256.ofFile(path, control: control)
+        sha256 = isHashed ? try SHA256.ofFile(path, control: control) : ""
         switch origin {
         case .model(let model):
             content = .counts(
@@ -61,7 +63,7 @@ struct CellSource {
             selected = try Expression.parse(filter).evaluate(on: SourceObs(file: file, cells: cellColumn))
             if selected.population == 0 {
                 throw EmbDBError(
-                    .nothingFound, "no cell of the file is selected by --where (\(path)): change the expression")
+                    .nothingFound, "no cell of the file is selected (\(filter), \(path)): change the expression")
             }
         }
     }

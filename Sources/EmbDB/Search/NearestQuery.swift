@@ -6,6 +6,8 @@ public enum NearestQuery: Sendable {
     case selection(String)
     /// Vectors from outside, each as long as the database's dimension.
     case vectors([[Float]])
+    /// Cells of a file, embedded as an ingest would; each is a query. One that is in the database too may find itself.
+    case file(QueryFile)
 }
 
 /// Options of ``Database/nearest(_:options:control:)``.

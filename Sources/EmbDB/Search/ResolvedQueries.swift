@@ -6,6 +6,8 @@ struct ResolvedQueries {
     /// The stored cells that are the queries; empty for vectors from outside and for a centroid.
     private(set) var rows: [Int] = []
     var names: [String] = []
+    /// Of cells of a file: the obs value that neighbors must not have; nil for other queries.
+    private(set) var texts: [String?]?
     /// [queries, dimension]
     private(set) var vectors: Matrix
 
@@ -34,6 +36,15 @@ struct ResolvedQueries {
         self.vectors = Matrix(rows: vectors.count, columns: dimension, values: vectors.flatMap { $0 })
     }
 
+    /// Cells of a file.
+    ///
+    /// - Parameter texts: their values in the obs column whose equals are no neighbors; nil if there is none.
+    init(_ batch: FileCells.Batch, texts: [String?]?) {
+        names = batch.names
+        vectors = batch.vectors
+        self.texts = texts
+    }
+
     /// Puts new vectors in place of the ones of some queries.
     mutating func replaceVectors(_ range: Range<Int>, by new: Matrix) {
         let columns = vectors.columns
@@ -49,13 +60,15 @@ struct ResolvedQueries {
 
     /// One query: the mean, added up in Double in the queries' order.
     func centroid(named name: String) throws(EmbDBError) -> ResolvedQueries {
-        var sums = [Double](repeating: 0, count: vectors.columns)
-        for row in 0..<vectors.rows {
-            for (column, value) in vectors[row: row].enumerated() { sums[column] += Double(value) }
-        }
-        let count = Double(vectors.rows)
-        var result = try ResolvedQueries(vectors: [sums.map { Float($0 / count) }], dimension: vectors.columns)
-        result.names = [name]
-        return result
+        var mean = MeanVector(dimension: vectors.columns)
+        mean.add(vectors)
+        return try ResolvedQueries(mean, named: name)
+    }
+
+    /// One query: a mean.
+    init(_ mean: MeanVector, named name: String) throws(EmbDBError) {
+        let vector = mean.mean
+        self = try ResolvedQueries(vectors: [vector], dimension: vector.count)
+        names = [name]
     }
 }

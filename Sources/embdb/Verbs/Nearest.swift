@@ -3,15 +3,19 @@ internal import EmbDB
 
 struct Nearest: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Nearest cells to stored cells, changed cells or vectors.",
+        abstract: "Nearest cells to stored cells, changed cells, cells of a file or vectors.",
         discussion: """
             Example:
               embdb nearest heart.embdb --cell AAACCTG-1 --delete GATA4 \\
                 -k 5 --where 'cell_type == "fibroblast"'
+
+            With --file the queries are the file's cells, embedded as ingest would, but not stored; --cell and --cells \
+            then choose among them. A cell that is in the database too may find itself.
             """)
 
     @Argument(help: "The database file.") var database: String
-    @Option(name: .customLong("cell"), help: "Id of a stored cell; may be given several times.") var cellIDs: [String] =
+    @Option(help: "A file (.h5ad) whose cells are the queries.") var file: String?
+    @Option(name: .customLong("cell"), help: "Id of a query cell; may be given several times.") var cellIDs: [String] =
         []
     @Option(name: .customLong("cells"), help: "Expression over obs; each cell that it selects is a query.")
     var selection: String?
@@ -26,14 +30,20 @@ struct Nearest: ParsableCommand {
     @Flag(help: "One query: the mean of the queries' embeddings.") var centroid = false
     @Option(parsing: .unconditional, help: "Neighbors farther away are left out.") var maxDistance: Float?
     @Flag(help: "Print the neighbors' ids alone, one a line.") var idsOnly = false
+    @OptionGroup var reading: QueryFileOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
         guard k >= 1 else { throw ValidationError("-k \(k): give a whole number from 1") }
         if let ef, ef < 1 { throw ValidationError("--ef \(ef): give a whole number from 1") }
         let ways = (cellIDs.isEmpty ? 0 : 1) + (selection == nil ? 0 : 1) + (vector == nil ? 0 : 1)
-        guard ways == 1 else {
-            throw ValidationError("give the query in one way: --cell ID, --cells EXPRESSION or --vector FILE.npy")
+        guard ways == 1 || (ways == 0 && file != nil), file == nil || vector == nil else {
+            throw ValidationError(
+                "give the query in one way: --cell ID, --cells EXPRESSION, --file FILE (with --cell or --cells to choose "
+                    + "among its cells) or --vector FILE.npy")
+        }
+        if file == nil, let option = reading.given {
+            throw ValidationError("\(option) says how a file is read: give --file, or leave it out")
         }
         if vector != nil, delete != nil || overexpress != nil {
             throw ValidationError(
@@ -60,7 +70,9 @@ struct Nearest: ParsableCommand {
         options.centroid = centroid
         options.threads = output.threadCount
         let query: NearestQuery =
-            if let vector {
+            if let file {
+                .file(queryFile(file))
+            } else if let vector {
                 .vectors(try NPYFile.readVectors(vector))
             } else if let selection {
                 .selection(selection)
@@ -80,6 +92,13 @@ struct Nearest: ParsableCommand {
             throw NothingFound(
                 message: "no cell may be a neighbor (--where, --exclude-same or --max-distance leave none): widen them")
         }
+    }
+
+    private func queryFile(_ path: String) -> QueryFile {
+        var file = reading.file(path)
+        file.cells = cellIDs
+        file.filter = selection
+        return file
     }
 
     private func json(_ answer: NearestAnswer) -> JSON {

@@ -1,0 +1,71 @@
+internal import HNSW
+internal import LMDBStore
+internal import Numerics
+
+extension Database {
+    /// Labels the cells of a file by the labels of their nearest stored cells.
+    ///
+    /// A cell whose nearest stored cell is farther than is usual between stored cells is marked as unknown; its label is
+    /// the vote all the same. Nothing is stored. A cell of the file that is in the database too is its own neighbor.
+    ///
+    /// - Parameters:
+    ///   - file: the cells, embedded as an ingest would.
+    ///   - options: which labels, and how neighbors vote.
+    ///   - control: told of every cell and asked whether to stop.
+    /// - Throws: ``EmbDBError`` `usage` for a column that is not there or holds no labels, `input`, `expression`,
+    ///   `nothingFound`, `cancelled`, `corrupted`.
+    /// - Complexity: memory for one batch of embeddings and one answer a cell.
+    public func annotate(
+        _ file: QueryFile, options: AnnotateOptions, control: Control = Control()
+    ) throws(EmbDBError) -> Annotation {
+        try withEmbDBErrors {
+            try annotate(file, options, control) { _ in }
+        }
+    }
+
+    /// - Parameter body: gets every batch of embedded cells.
+    func annotate(
+        _ file: QueryFile, _ options: AnnotateOptions, _ control: Control, _ body: (FileCells.Batch) throws -> Void
+    ) throws -> Annotation {
+        guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
+        guard !options.labels.isEmpty else {
+            throw EmbDBError(.usage, "there is no obs column to take labels from: name one by --label")
+        }
+        return try environment.read { transaction in
+            let snapshot = try Snapshot(transaction, path: path)
+            var columns: [LabelColumn] = []
+            for name in options.labels {
+                columns.append(try LabelColumn(name, snapshot, path: path, in: transaction))
+            }
+            let isWhole = snapshot.live.population == snapshot.live.count
+            let keeping = isWhole ? nil : snapshot.live
+            let ef = options.ef ?? snapshot.defaultEf
+            let vote = LabelVote(rule: options.vote)
+            var cells = try FileCells(
+                file, edit: GeneEdit(), threads: options.threads, snapshot, path: path, control: control,
+                in: transaction)
+            let threshold = try UnknownThreshold.learn(
+                snapshot, keeping: keeping, seed: options.seed, ef: ef, threads: options.threads, control: control)
+            var found: [Annotation.Cell] = []
+            while let batch = try cells.nextBatch(control: control) {
+                let answers = snapshot.index.search(
+                    queries: batch.vectors, k: min(options.k, snapshot.state.rows), ef: ef, keeping: keeping,
+                    threads: options.threads)
+                for (index, answer) in answers.enumerated() {
+                    let nearest = answer.neighbors.first?.distance ?? .infinity
+                    found.append(
+                        Annotation.Cell(
+                            cell: batch.names[index], row: batch.rows[index],
+                            decisions: columns.map { vote.decide(answer.neighbors, $0, snapshot.set.metric) },
+                            nearestDistance: nearest, isUnknown: threshold.map { nearest > $0 } ?? false))
+                }
+                try body(batch)
+            }
+            try cells.finish(control: control)
+            return Annotation(
+                labels: options.labels, cells: found, cellsWithoutKnownGene: cells.withoutKnownGene,
+                unknownBeyond: threshold,
+                model: try snapshot.model.map { try ModelSummary(StoredModel.record($0, in: transaction)) })
+        }
+    }
+}
