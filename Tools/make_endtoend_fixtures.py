@@ -70,6 +70,15 @@ def data(x, obs, order=None):
     return ad.AnnData(X=sparse.csr_matrix(x[:, order]), obs=obs, var=var)
 
 
+def embedded(cells, prefix):
+    """No counts, but embeddings, near to one another for cells of one type: X_model, and X_pair of two columns."""
+    obs = frame(cells, prefix)[["cell_type", "disease", "donor", "age", "checked", "score"]]
+    row, column = np.arange(cells)[:, None], np.arange(8)[None, :]
+    model = np.where((row + column) % 2 == 0, 8, 1) + (row * (column + 5)) % 11 / 8
+    return ad.AnnData(
+        obs=obs, obsm={"X_model": model.astype(np.float32), "X_pair": model[:, :2].astype(np.float32)})
+
+
 def write(name, value):
     """Writes the file; the large arrays are compressed, the many small ones would only grow by it."""
     path = os.path.join(FOLDER, name + ".h5ad")
@@ -82,6 +91,10 @@ def write(name, value):
                 if isinstance(item, h5py.Group):
                     target.create_group(key).attrs.update(item.attrs)
                     copy(item, target[key])
+                elif item.dtype == object and item.size > 1500:
+                    # Of one length, so that they are compressed.
+                    target.create_dataset(key, data=item[:].astype("S"), compression="gzip", compression_opts=9)
+                    target[key].attrs.update(item.attrs)
                 elif item.shape and item.size > 1500 and item.dtype.kind in "if":
                     small = item[:].astype("i4") if item.dtype.kind == "i" else item[:]
                     target.create_dataset(key, data=small, compression="gzip", compression_opts=9, shuffle=True)
@@ -133,6 +146,8 @@ def main():
     mouse = data(raw, frame(25, "mouse")[["cell_type"]])
     mouse.var = pd.DataFrame(index=[f"ENSMUSG{51951 + 3 * gene:011d}" for gene in range(GENES)])
     write("mouse", mouse)
+    write("embedded", embedded(60, "cell"))
+    write("many_embedded", embedded(12000, "many"))
     again = {f"twice{row + 5}": f"twice{row}" for row in range(4, 9)}
     write("twice", data(raw, frame(25, "twice").rename(index=again)))
 

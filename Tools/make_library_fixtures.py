@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+# Texts as plain objects also with pandas 3.
+pd.set_option("future.infer_string", False)
+
 GENES = 60
 
 
@@ -55,7 +58,8 @@ def copy(source, target):
             continue
         value = item[()]
         if value.dtype == object:
-            value = np.array([text if isinstance(text, bytes) else text.encode() for text in value])
+            value = np.array([text if isinstance(text, bytes) else text.encode() for text in value],
+                             dtype=None if len(value) else "S1")
         if value.nbytes > 512:
             made = target.create_dataset(name, data=value, chunks=value.shape, compression="gzip", compression_opts=9,
                                          shuffle=value.dtype.kind != "S")
@@ -145,9 +149,54 @@ def large(folder):
     write(os.path.join(folder, "large.h5ad"), matrix, obs, pd.DataFrame(index=ensembl(range(1, GENES + 1))))
 
 
+def embedding(n, dimension):
+    """Numbers that the tests compute too, exact in float32."""
+    row, column = np.arange(n)[:, None], np.arange(dimension)[None, :]
+    return ((((row + 1) * (column + 3) * 31 + row * row) % 101 - 50) / 8).astype(np.float32)
+
+
+def vectors(folder):
+    """120 cells without counts; obsm has embeddings, whole ones and broken ones. Cells v100 and v101 have the same."""
+    n = 120
+    full = embedding(n, 12)
+    full[101] = full[100]
+    nan, zero, infinite = full.copy(), full.copy(), full.copy()
+    nan[70, 3] = np.nan
+    zero[30] = 0
+    infinite[9, 11] = -np.inf
+    kinds = np.array(["beta", "alpha", "gamma", "alpha", None], dtype=object)[np.arange(n) % 5]
+    kinds[[100, 101]] = ["beta", "alpha"]
+    obs = pd.DataFrame({
+        "kind": pd.Categorical(kinds),
+        "cluster": (np.arange(n) // 7 % 4).astype(np.int64),
+        "flag": np.arange(n) % 3 == 0,
+        "score": np.arange(n) / 4,
+        "nothing": pd.Categorical([None] * n, categories=["never"]),
+    }, index=[f"v{i}" for i in range(n)])
+    write_vectors(folder, "vectors.h5ad", obs, {
+        "X_full": full, "X_other": full[::-1].copy(), "X_short": full[:, :5].copy(), "X_nan": nan, "X_zero": zero,
+        "X_infinite": infinite})
+
+
+def long(folder):
+    """2,600 cells without counts: some commits."""
+    n = 2600
+    obs = pd.DataFrame({"part": pd.Categorical([f"p{i // 1000}" for i in range(n)])}, index=[f"l{i}" for i in range(n)])
+    write_vectors(folder, "long.h5ad", obs, {"X_full": embedding(n, 12)})
+
+
+def write_vectors(folder, name, obs, obsm):
+    data = anndata.AnnData(X=None, obs=obs, obsm=obsm)
+    with tempfile.TemporaryDirectory() as temporary:
+        plain = os.path.join(temporary, "plain.h5ad")
+        data.write_h5ad(plain)
+        with h5py.File(plain) as source, h5py.File(os.path.join(folder, name), "w", libver=("v110", "v110")) as target:
+            copy(source, target)
+
+
 if __name__ == "__main__":
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(
         os.path.dirname(__file__), "..", "Tests", "EmbDBTests", "Fixtures")
     os.makedirs(folder, exist_ok=True)
-    for make in (small, other, typed, broken, large):
+    for make in (small, other, typed, broken, large, vectors, long):
         make(folder)

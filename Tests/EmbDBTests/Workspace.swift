@@ -15,6 +15,17 @@ enum Fixture {
     /// 2,500 cells whose `part` is one (1,200), tail (200) or two (1,100).
     static let large = path("large.h5ad")
 
+    /// 120 cells without counts; embeddings in obsm: X_full, X_other (its rows turned round), X_short (5 columns), and
+    /// broken ones.
+    static let vectors = path("vectors.h5ad")
+    /// 2,600 cells without counts, with X_full in obsm.
+    static let long = path("long.h5ad")
+
+    /// X_full of `vectors` (but v101, which has v100's) and `long`.
+    static func embedding(row: Int) -> [Float] {
+        (0..<12).map { column in Float(((row + 1) * (column + 3) * 31 + row * row) % 101 - 50) / 8 }
+    }
+
     private static func path(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name)").path
     }

@@ -64,6 +64,43 @@ struct RealDataTests {
         if let golden = file.golden { try compare(contents, with: golden) }
     }
 
+    private static let embeddings = "data/heart_san_multiome/heart_san_1000_transcriptformer_embeddings.h5ad"
+
+    @Test(
+        "embeddings of a published transformer: five neighbors name the type of cells that were left out",
+        .enabled(if: SharedData.has(embeddings), "skipped: ../shared/data/heart_san_multiome is not there"),
+        arguments: ["majority", "distance"])
+    func annotate(vote: String) throws {
+        let folder = try TemporaryFolder()
+        let database = folder.file("half.embdb")
+        let file = SharedData.path(Self.embeddings)
+        let imported = try CommandLineTool.embdb.run(
+            ["import", database, file, "--obsm", "X_transcriptformer", "--sample", "500", "--format", "json"])
+        try #require(imported.exitCode == 0, "\(imported.stderr)")
+        #expect(try imported.json()["database"]["dimension"].int == 2048)
+        for (name, path) in [("half.tsv", database), ("whole.tsv", folder.file("whole.embdb"))] {
+            if path != database {
+                try CommandLineTool.embdb.run(["import", path, file, "--obsm", "X_transcriptformer"])
+            }
+            try #require(try CommandLineTool.embdb.run(["export", path, folder.file(name)]).exitCode == 0)
+        }
+        func types(_ name: String) throws -> [Substring: Substring] {
+            let lines = try String(contentsOfFile: folder.file(name), encoding: .utf8).split(separator: "\n")
+                .map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
+            let column = try #require(lines[0].firstIndex(of: "cell_type"))
+            return Dictionary(uniqueKeysWithValues: lines.dropFirst().map { ($0[0], $0[column]) })
+        }
+        let (stored, all) = (try types("half.tsv"), try types("whole.tsv"))
+        try #require(stored.count == 500 && all.count == 1000)
+        let labels = try CommandLineTool.embdb.run(
+            ["annotate", database, file, "--label", "cell_type", "-k", "5", "--vote", vote, "--format", "json"])
+        try #require(labels.exitCode == 0, "\(labels.stderr)")
+        let left = try labels.json().array.filter { stored[Substring($0["cell"].string ?? "")] == nil }
+        #expect(left.count == 500)
+        let right = left.count { all[Substring($0["cell"].string ?? "")] == Substring($0["label"].string ?? "") }
+        #expect(Double(right) / 500 >= 0.97, "\(right) of 500 cells are labelled as their authors did")
+    }
+
     /// The sampled cells are in the order of the file, so that the checksums of their tokens are a subsequence of those
     /// of all cells; cells are told apart by ids where the golden file names them.
     private func compare(_ contents: Contents, with golden: String) throws {
