@@ -82,7 +82,7 @@ struct AnnotateTests {
         try bench.refused(64, start + ["cell_type", "--label", "cell_type"], saying: "cell_type", "once")
         try bench.refused(64, start + ["cell_type", "--vote", "loud"], saying: "loud")
         try bench.refused(64, start + ["cell_type", "--obsm", "X_model"], saying: "--obsm", "counts")
-        try bench.refused(64, start + ["cell_type", "--out", bench.file("labels.csv")], saying: ".h5ad", ".tsv")
+        try bench.refused(64, start + ["cell_type", "--out", bench.file("labels.csv")], saying: ".tsv")
         try bench.refused(1, start + ["cell_type", "--out", bench.file("no/labels.tsv")], saying: "no/labels.tsv")
         try bench.refused(64, ["annotate", bench.database, more], saying: "--label")
         try bench.refused(1, start + ["cell_type", "--where", "diseas == 1"], saying: "diseas", "disease")

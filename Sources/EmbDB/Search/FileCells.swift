@@ -15,8 +15,9 @@ struct FileCells {
         var vectors: Matrix
     }
 
-    /// Cells that are embedded, and then searched for, at once: bounds memory whatever the file's size.
+    /// Cells that a batch has, at least while there are so many: bounds memory whatever the file's size.
     private static let cells = 1024
+    /// Cells that are embedded at once: enough to keep the threads busy, few enough to stop soon.
     private static let cellsAtOnce = 64
 
     let source: CellSource
@@ -98,7 +99,7 @@ struct FileCells {
         var vectors: [Float] = []
         var inputs: [[UInt32]] = []
         while batch.rows.count < Self.cells,
-            let rows = source.nextRows(from: next, atMost: Self.cellsAtOnce)
+            let rows = source.nextRows(from: next, atMost: embedder == nil ? Self.cells : Self.cellsAtOnce)
         {
             try control.checkCancelled("stopped; nothing was written")
             next = rows.upperBound
