@@ -16,12 +16,12 @@ import Testing
     private static let n = Fixture.cells
     private static let labels = ColumnValues.categories(
         codes: (0..<Int32(n)).map { $0 % 3 - 1 }, names: ["B cell", "T cell"], ordered: false)
-    private static let matrix = NewMatrix(name: "X_embdb", dimension: 2) { rows in
-        rows.flatMap { [Float($0), Float($0) / 3] }
+    private static func matrix(_ name: String) -> NewMatrix {
+        NewMatrix(name: name, dimension: 2) { rows in rows.flatMap { [Float($0), Float($0) / 3] } }
     }
 
     private func columns(_ path: String) throws -> [String: ColumnValues] {
-        let obs = try AnnDataFile(path: path).obs
+        let obs = try CellFile(path: path).obs
         return try Dictionary(
             uniqueKeysWithValues: obs.columnNames.map { ($0, try obs.column(named: $0)) }
                 .filter { $0.1.kind != .unsupported && $0.0 != "float" && $0.0 != "per/cell" }
@@ -37,10 +37,10 @@ import Testing
             columns: [
                 NewColumn(name: "label", values: Self.labels),
                 NewColumn(name: "confidence", values: .numbers((0..<Self.n).map { Double($0) / 7 })),
-            ], matrices: [Self.matrix])
+            ], matrices: [Self.matrix("X_embdb")])
         #expect(renamed.isEmpty)
         #expect(try Data(contentsOf: URL(fileURLWithPath: source)) == before)
-        let (old, new) = (try AnnDataFile(path: source), try AnnDataFile(path: path))
+        let (old, new) = (try CellFile(path: source), try CellFile(path: path))
         #expect(new.obs.columnNames == old.obs.columnNames + ["label", "confidence"])
         #expect(try new.obs.names(0..<Self.n) == old.obs.names(0..<Self.n))
         var expected = try columns(source)
@@ -62,9 +62,9 @@ import Testing
             columns: [
                 NewColumn(name: "category", values: .integers((0..<Self.n).map { Int64($0) })),
                 NewColumn(name: "text", values: Self.labels), NewColumn(name: "_index", values: Self.labels),
-            ], matrices: [NewMatrix(name: "X_pca", dimension: 2, rows: Self.matrix.rows)])
-        let new = try AnnDataFile(path: path)
-        #expect(new.obs.columnNames == (try AnnDataFile(path: source).obs.columnNames) + ["_index_"])
+            ], matrices: [Self.matrix("X_pca")])
+        let new = try CellFile(path: path)
+        #expect(new.obs.columnNames == (try CellFile(path: source).obs.columnNames) + ["_index_"])
         #expect(new.obsmKeys == ["X_pca"])
         #expect(try new.embedding("X_pca").dimension == 2)
         #expect(try new.obs.column(named: "category").read(rows: 0..<2) == .integers([0, 1]))
@@ -91,7 +91,7 @@ import Testing
             try H5ADWriter.copy(
                 path, to: path, cellCount: Self.n, columns: [NewColumn(name: name, values: Self.labels)], matrices: [])
         }
-        #expect(try AnnDataFile(path: path).obs.columnNames.suffix(2) == ["first", "second"])
+        #expect(try CellFile(path: path).obs.columnNames.suffix(2) == ["first", "second"])
     }
 
     @Test("another number of cells, no .h5ad and an older layout are refused, and the target stays as it was")
@@ -109,5 +109,75 @@ import Testing
         #expect(error(folder.file("no"), Self.n)?.code == .notFound)
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["copy.h5ad"])
+    }
+
+    @Test("a target that cannot be written is an error, and nothing stays behind")
+    func unwritable() throws {
+        func error(_ path: String) -> AnnDataError? {
+            #expect(throws: AnnDataError.self) {
+                try H5ADWriter.copy(
+                    Fixture.path("frames"), to: path, cellCount: Self.n, columns: [], matrices: [])
+            }
+        }
+        for path in [folder.file("no/x.h5ad"), folder.path, "/dev/null", "/proc/x.h5ad"] {
+            #expect(error(path)?.code == .notWritten && error(path)?.file == path)
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+
+    @Test("what stops the copying or the rows stops all, and the target stays as it was")
+    func stopped() throws {
+        struct Stop: Error {}
+        try "old".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(throws: Stop.self) {
+            try H5ADWriter.copy(
+                Fixture.path("frames"), to: path, cellCount: Self.n, columns: [],
+                matrices: [NewMatrix(name: "X_e", dimension: 2) { _ in throw Stop() }])
+        }
+        #expect(throws: Stop.self) {
+            try H5ADWriter.copy(
+                Fixture.path("frames"), to: path, cellCount: Self.n, columns: [], matrices: [],
+                check: { throw Stop() })
+        }
+        #expect(throws: AnnDataError.self) {
+            try H5ADWriter.copy(
+                Fixture.path("frames"), to: path, cellCount: Self.n, columns: [],
+                matrices: [NewMatrix(name: "X_e", dimension: 2) { _ in [1, 2, 3] }])
+        }
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["copy.h5ad"])
+    }
+
+    @Test("a damaged source gives an error or a copy, never a half-written target")
+    func damaged() throws {
+        let sound = try [UInt8](Data(contentsOf: URL(fileURLWithPath: Fixture.path("frames"))))
+        let source = folder.file("damaged.h5ad")
+        var random = SystemRandomNumberGenerator()
+        var refused = 0
+        for trial in 0..<60 {
+            var bytes = sound
+            if trial % 2 == 0 { bytes.removeLast(bytes.count * (trial + 1) / 100) }
+            for _ in 0..<(trial % 4 * 40) {
+                bytes[Int.random(in: 8..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            try Data(bytes).write(to: URL(fileURLWithPath: source))
+            try "old".write(toFile: path, atomically: true, encoding: .utf8)
+            do {
+                try H5ADWriter.copy(
+                    source, to: path, cellCount: Self.n, columns: [NewColumn(name: "label", values: Self.labels)],
+                    matrices: [Self.matrix("X_embdb")])
+                #expect(try CellFile(path: path).obs.column(named: "label").read(rows: 0..<Self.n) == Self.labels)
+            } catch {
+                refused += 1
+                #expect(error is AnnDataError)
+                #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
+            }
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
+                    "copy.h5ad", "damaged.h5ad",
+                ]
+            )
+        }
+        #expect(refused >= 30)
     }
 }

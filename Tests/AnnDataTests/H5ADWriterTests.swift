@@ -18,7 +18,7 @@ import Testing
     private func written(_ values: ColumnValues, ids: [String] = ids) throws -> Column {
         try H5ADWriter.create(
             at: path, cellIDs: ids, columns: [NewColumn(name: "column", values: values)], matrices: [])
-        return try AnnDataFile(path: path).obs.column(named: "column")
+        return try CellFile(path: path).obs.column(named: "column")
     }
 
     @Test(
@@ -66,7 +66,7 @@ import Testing
                 NewMatrix(name: "X_embdb", dimension: 2) { Array(values[$0.lowerBound * 2..<$0.upperBound * 2]) }
             ])
         #expect(renamed.isEmpty)
-        let file = try AnnDataFile(path: path)
+        let file = try CellFile(path: path)
         #expect(try file.obs.names(0..<3) == Self.ids)
         #expect(file.obs.columnNames == ["z", "a b"])
         #expect(file.`var`.count == 0 && file.`var`.columnNames.isEmpty)
@@ -82,12 +82,12 @@ import Testing
         try H5ADWriter.create(
             at: path, cellIDs: [], columns: [NewColumn(name: "column", values: .strings([]))],
             matrices: [NewMatrix(name: "X_e", dimension: 4) { _ in [] }])
-        let none = try AnnDataFile(path: path)
+        let none = try CellFile(path: path)
         #expect(none.cellCount == 0 && none.obs.columnNames == ["column"])
         #expect(try none.embedding("X_e").dimension == 4)
         try H5ADWriter.create(
             at: path, cellIDs: Self.ids, columns: [], matrices: [NewMatrix(name: "X_e", dimension: 0) { _ in [] }])
-        let bare = try AnnDataFile(path: path)
+        let bare = try CellFile(path: path)
         #expect(bare.cellCount == 3 && bare.obs.columnNames.isEmpty)
         #expect(try bare.embedding("X_e").dimension == 0)
     }
@@ -123,7 +123,7 @@ import Testing
         #expect(asked.first?.lowerBound == 0 && asked.last?.upperBound == count)
         #expect(zip(asked, asked.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
 
-        let file = try AnnDataFile(path: path)
+        let file = try CellFile(path: path)
         #expect(try file.obs.names(0..<count) == ids)
         for column in columns {
             #expect(try file.obs.column(named: column.name).read(rows: 0..<count) == column.values)
@@ -148,7 +148,7 @@ import Testing
                 }
             ])
         var read: [Float] = []
-        try AnnDataFile(path: path).embedding("X_wide").read(rows: 0..<2, into: &read)
+        try CellFile(path: path).embedding("X_wide").read(rows: 0..<2, into: &read)
         #expect(read == (0..<2).flatMap { row in (0..<width).map { Float($0 * 2 + row) } })
     }
 
@@ -165,10 +165,10 @@ import Testing
                 "a/b a_b_", "_index _index_", "__categories __categories_", "é é_", "X/e X_e",
             ])
         #expect(
-            try AnnDataFile(path: path).obs.columnNames == [
+            try CellFile(path: path).obs.columnNames == [
                 "a_b", "a_b_", "_index_", "__categories_", "..", "e\u{301}", "é_",
             ])
-        #expect(try AnnDataFile(path: path).obsmKeys == ["X_e"])
+        #expect(try CellFile(path: path).obsmKeys == ["X_e"])
         for name in ["", ".", "a\0b"] {
             #expect(throws: AnnDataError.self) {
                 try H5ADWriter.create(
@@ -177,13 +177,19 @@ import Testing
         }
     }
 
+    @Test("a text too long for one request is refused")
+    func longText() throws {
+        let text = String(repeating: "x", count: 16 << 20)
+        let error = #expect(throws: AnnDataError.self) { try written(.strings(["a", text, "d"])) }
+        #expect(error?.code == .tooLarge && error?.row == 1)
+    }
+
     @Test(
         "columns that make no sense are refused",
         arguments: [
             .integers([1, 2]), .categories(codes: [0, 1, 2], names: ["a", "b"], ordered: false),
             .categories(codes: [0, -2, 1], names: ["a", "b"], ordered: false),
             .categories(codes: [0, 0, 1], names: ["a", "a"], ordered: false), .strings(["a", "b\0c", "d"]),
-            .strings(["a", String(repeating: "x", count: 16 << 20), "d"]),
         ] as [ColumnValues])
     func refused(_ values: ColumnValues) throws {
         #expect(throws: AnnDataError.self) { try written(values) }

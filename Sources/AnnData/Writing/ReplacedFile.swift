@@ -10,7 +10,7 @@ final class ReplacedFile {
     private let target: String
     private var isFinished = false
 
-    /// - Throws: `notWritten` if it cannot be written there, `isDirectory`.
+    /// - Throws: `notWritten` if it cannot be written there.
     init(_ path: String) throws(AnnDataError) {
         self.path = path
         target = Self.followLinks(path)
@@ -18,7 +18,7 @@ final class ReplacedFile {
         var info = stat()
         if stat(target, &info) == 0 {
             if info.st_mode & S_IFMT == S_IFDIR {
-                throw AnnDataError(.isDirectory, file: path, "a folder, not a file", advice: "name a file to write")
+                throw AnnDataError(.notWritten, file: path, "a folder, not a file", advice: "name a file to write")
             }
             guard info.st_mode & S_IFMT == S_IFREG else {
                 throw AnnDataError(
