@@ -4,13 +4,20 @@ import Testing
 
 @Suite("labels from neighbors")
 struct AnnotateTests {
+    /// A decision that a test can make.
+    struct Decision: Equatable {
+        var label: String?
+        var confidence: Double?
+        var runnerUp: String?
+    }
+
     /// A vote counted in the plainest way, from what a search found.
     struct PlainVote {
         let rule: AnnotateOptions.Vote
         /// Cells of each label in the database.
         let counts: [String: Int]
 
-        func decide(_ neighbors: [NearestCell], _ column: String) -> Annotation.Decision {
+        func decide(_ neighbors: [NearestCell], _ column: String) -> Decision {
             var weights: [String: Double] = [:]
             var distances: [String: [Double]] = [:]
             let far = Double(neighbors.last?.distance ?? 0)
@@ -39,7 +46,7 @@ struct AnnotateTests {
                 return (mean(a), a) < (mean(b), b)
             }
             let total = weights.values.reduce(0, +)
-            return Annotation.Decision(
+            return Decision(
                 label: ranked.first, confidence: ranked.first.flatMap { weights[$0] }.map { $0 / total },
                 runnerUp: ranked.count > 1 ? ranked[1] : nil)
         }
@@ -126,14 +133,15 @@ struct AnnotateTests {
     func ties() throws {
         let space = try Workspace()
         let database = try ImportTests.imported(space)
-        func decide(_ cell: String, k: Int) throws -> Annotation.Decision {
+        func decide(_ cell: String, k: Int) throws -> Decision {
             var file = QueryFile(Fixture.vectors)
             file.cells = [cell]
             var options = AnnotateOptions(labels: ["kind"])
             options.k = k
             let annotation = try database.annotate(file, options: options)
             #expect(annotation.cells.map(\.cell) == [cell])
-            return annotation.cells[0].decisions[0]
+            let found = annotation.cells[0].decisions[0]
+            return Decision(label: found.label, confidence: found.confidence, runnerUp: found.runnerUp)
         }
         // v100 (beta) and v101 (alpha) are the same vector.
         #expect(try decide("v100", k: 2) == .init(label: "alpha", confidence: 0.5, runnerUp: "beta"))

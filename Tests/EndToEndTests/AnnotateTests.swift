@@ -73,6 +73,48 @@ struct AnnotateTests {
         #expect(shown.stdout.split(separator: "\n").count == 21)
     }
 
+    @Test("--out FILE.h5ad is a copy with labels and embeddings; cells that were left out have none")
+    func copy() throws {
+        let file = Workbench.fixture("empty_cells")
+        let target = bench.file("labelled.h5ad")
+        let before = try Data(contentsOf: URL(fileURLWithPath: file))
+        let written = try bench.run(
+            "annotate", bench.database, file, "--label", "cell_type", "--label", "disease", "-k", "5", "--out", target)
+        #expect(written.exitCode == 0 && written.stdout.isEmpty, "\(written.stderr)")
+        #expect(written.stderr.contains("labelled.h5ad") && written.stderr.contains("2 of 12"))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == before)
+        let shown = try bench.ask("annotate", file, "--label", "cell_type", "--label", "disease", "-k", "5")
+        // What was written is read back through the program: cells 3 and 7 have no embedding.
+        let copy = bench.file("copy.embdb")
+        try bench.refused(1, ["import", copy, target, "--obsm", "X_embdb"], saying: "NaN", "row 3")
+        let known = "embdb_unknown is not missing"
+        let imported = try bench.run("import", copy, target, "--obsm", "X_embdb", "--where", known)
+        try #require(imported.exitCode == 0, "\(imported.stderr)")
+        let rows = try Contents.obs(copy)
+        #expect(rows.count == 10)
+        for (row, cell) in zip(rows, shown.array) {
+            #expect(row["cell"] == cell["cell"].string && row["embdb_cell_type"] == cell["label"].string)
+            #expect(row["embdb_cell_type_confidence"].flatMap(Double.init) == cell["confidence"].double)
+            #expect(row["embdb_cell_type_runner_up"] == cell["runner_up"].string ?? "")
+            #expect(row["embdb_disease"] == cell["labels"]["disease"]["label"].string)
+            #expect(row["embdb_unknown"] == (cell["unknown"].bool == true ? "True" : "False"))
+            #expect(row["cell_type"] != nil, "the file's own columns are kept")
+            let distance = row["embdb_nearest_distance"].flatMap(Double.init).map { Float($0) }
+            #expect(distance == cell["nearest_distance"].double.map { Float($0) })
+        }
+        // The embeddings are those that an ingest would have made.
+        let whole = bench.file("ingested.embdb")
+        try bench.ingest("empty_cells", into: whole)
+        for (database, name) in [(copy, "a.npy"), (whole, "b.npy")] {
+            #expect(try bench.run("export", database, bench.file(name)).exitCode == 0)
+        }
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: bench.file("a.npy")))
+                == Data(contentsOf: URL(fileURLWithPath: bench.file("b.npy"))))
+        try bench.refused(
+            64, ["annotate", bench.database, file, "--label", "cell_type", "--out", file], saying: "another")
+    }
+
     @Test("what cannot be labelled, or written, is refused before anything is computed")
     func refusals() throws {
         let start = ["annotate", bench.database, more, "--label"]
@@ -82,7 +124,7 @@ struct AnnotateTests {
         try bench.refused(64, start + ["cell_type", "--label", "cell_type"], saying: "cell_type", "once")
         try bench.refused(64, start + ["cell_type", "--vote", "loud"], saying: "loud")
         try bench.refused(64, start + ["cell_type", "--obsm", "X_model"], saying: "--obsm", "counts")
-        try bench.refused(64, start + ["cell_type", "--out", bench.file("labels.csv")], saying: ".tsv")
+        try bench.refused(64, start + ["cell_type", "--out", bench.file("labels.csv")], saying: ".h5ad", ".tsv")
         try bench.refused(1, start + ["cell_type", "--out", bench.file("no/labels.tsv")], saying: "no/labels.tsv")
         try bench.refused(64, ["annotate", bench.database, more], saying: "--label")
         try bench.refused(1, start + ["cell_type", "--where", "diseas == 1"], saying: "diseas", "disease")

@@ -33,8 +33,18 @@ struct Contents: Equatable {
     }
 
     /// One dictionary a cell.
-    var rows: [[String: String]] {
-        let lines = obs.split(separator: "\n").map {
+    var rows: [[String: String]] { Self.rows(obs) }
+
+    /// The obs of a database, one dictionary a cell.
+    static func obs(_ database: String) throws -> [[String: String]] {
+        let folder = try TemporaryFolder()
+        let result = try CommandLineTool.embdb.run(["export", database, folder.file("obs.tsv")])
+        try #require(result.exitCode == 0, "\(result.command): \(result.stderr)")
+        return rows(try String(contentsOfFile: folder.file("obs.tsv"), encoding: .utf8))
+    }
+
+    private static func rows(_ table: String) -> [[String: String]] {
+        let lines = table.split(separator: "\n").map {
             $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
         }
         return lines.dropFirst().map { Dictionary(uniqueKeysWithValues: zip(lines[0], $0)) }

@@ -1,3 +1,5 @@
+internal import AnnData
+internal import Foundation
 internal import HNSW
 internal import LMDBStore
 internal import Numerics
@@ -11,21 +13,30 @@ extension Database {
     /// - Parameters:
     ///   - file: the cells, embedded as an ingest would.
     ///   - options: which labels, and how neighbors vote.
+    ///   - target: an .h5ad to write: a copy of the file with obs columns `embdb_LABEL`, `embdb_LABEL_confidence`,
+    ///     `embdb_LABEL_runner_up` for each label, `embdb_nearest_distance` and `embdb_unknown`, and the embeddings in
+    ///     obsm as `X_embdb`. Cells that were left out have missing values there. Where the file is no .h5ad, a new one
+    ///     with these alone.
     ///   - control: told of every cell and asked whether to stop.
     /// - Throws: ``EmbDBError`` `usage` for a column that is not there or holds no labels, `input`, `expression`,
-    ///   `nothingFound`, `cancelled`, `corrupted`.
+    ///   `nothingFound`, `storage`, `cancelled`, `corrupted`.
     /// - Complexity: memory for one batch of embeddings and one answer a cell.
     public func annotate(
-        _ file: QueryFile, options: AnnotateOptions, control: Control = Control()
+        _ file: QueryFile, options: AnnotateOptions, writingTo target: String? = nil, control: Control = Control()
     ) throws(EmbDBError) -> Annotation {
         try withEmbDBErrors {
-            try annotate(file, options, control) { _ in }
+            if let target {
+                func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+                guard place(target) != place(file.path) else {
+                    throw EmbDBError(.usage, "the file to write is the one to read (\(target)): name another")
+                }
+            }
+            return try annotate(file, options, target, control)
         }
     }
 
-    /// - Parameter body: gets every batch of embedded cells.
-    func annotate(
-        _ file: QueryFile, _ options: AnnotateOptions, _ control: Control, _ body: (FileCells.Batch) throws -> Void
+    private func annotate(
+        _ file: QueryFile, _ options: AnnotateOptions, _ target: String?, _ control: Control
     ) throws -> Annotation {
         guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
         guard !options.labels.isEmpty else {
@@ -44,6 +55,12 @@ extension Database {
             var cells = try FileCells(
                 file, edit: GeneEdit(), threads: options.threads, snapshot, path: path, control: control,
                 in: transaction)
+            var spilled: SpilledVectors?
+            if let target {
+                _ = try H5ADWriter.canCopy(file.path)
+                spilled = try SpilledVectors(
+                    beside: target, cellCount: cells.source.cellCount, dimension: snapshot.settings.dimension)
+            }
             let threshold = try UnknownThreshold.learn(
                 snapshot, keeping: keeping, seed: options.seed, ef: ef, threads: options.threads, control: control)
             var found: [Annotation.Cell] = []
@@ -59,13 +76,17 @@ extension Database {
                             decisions: columns.map { vote.decide(answer.neighbors, $0, snapshot.set.metric) },
                             nearestDistance: nearest, isUnknown: threshold.map { nearest > $0 } ?? false))
                 }
-                try body(batch)
+                try spilled?.add(batch)
             }
             try cells.finish(control: control)
-            return Annotation(
+            let annotation = Annotation(
                 labels: options.labels, cells: found, cellsWithoutKnownGene: cells.withoutKnownGene,
                 unknownBeyond: threshold,
                 model: try snapshot.model.map { try ModelSummary(StoredModel.record($0, in: transaction)) })
+            if let target, let spilled {
+                try AnnotatedFile(annotation, spilled).write(from: cells.source, to: target, control: control)
+            }
+            return annotation
         }
     }
 }

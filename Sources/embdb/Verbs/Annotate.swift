@@ -6,7 +6,7 @@ struct Annotate: ParsableCommand {
         abstract: "Labels the cells of a file by their nearest stored cells.",
         discussion: """
             Example:
-              embdb annotate heart.embdb new.h5ad --label cell_type --out labels.tsv
+              embdb annotate heart.embdb new.h5ad --label cell_type --out labelled.h5ad
 
             confidence is the share of the neighbors' weight that the label has, runner_up the second label. Neighbors \
             without a label do not vote. Equal weights: the label whose neighbors are nearer, then the first by name. \
@@ -19,6 +19,10 @@ struct Annotate: ParsableCommand {
 
             Several --label: the columns label, confidence and runner_up are of the first; a further one, donor say, has \
             donor, donor_confidence and donor_runner_up. In JSON, labels then holds them all by name.
+
+            --out FILE.h5ad writes a copy of the file with obs columns embdb_LABEL, embdb_LABEL_confidence, \
+            embdb_LABEL_runner_up, embdb_nearest_distance and embdb_unknown, and the embeddings as obsm X_embdb; cells \
+            that were left out (--where, no known gene) have missing values there.
             """)
 
     @Argument(help: "The database file.") var database: String
@@ -31,16 +35,18 @@ struct Annotate: ParsableCommand {
     var filter: String?
     @Option(help: "Length of the candidate list (default: chosen for recall ≥ 0.99).") var ef: Int?
     @Option(help: "Seed of the stored cells that the threshold of unknown is learnt from.") var seed: UInt64 = 0
-    @Option(help: "Write to this file (.tsv) instead of stdout.") var out: String?
+    @Option(help: "Write to this file instead of stdout: .h5ad or .tsv.") var out: String?
     @OptionGroup var reading: QueryFileOptions
     @OptionGroup var output: OutputOptions
+
+    private var isTable: Bool { out?.lowercased().hasSuffix(".tsv") ?? false }
 
     func validate() throws {
         for (name, value) in [("-k", k), ("--ef", ef)] {
             if let value, value < 1 { throw ValidationError("\(name) \(value): give a whole number from 1") }
         }
-        if let out, !out.lowercased().hasSuffix(".tsv") {
-            throw ValidationError("--out \(out): name a file that ends in .tsv")
+        if let out, !isTable, !out.lowercased().hasSuffix(".h5ad") {
+            throw ValidationError("--out \(out): the ending says what to write: .h5ad or .tsv")
         }
         if let twice = labels.first(where: { name in labels.count { $0 == name } > 1 }) {
             throw ValidationError("--label \(twice): name a column once")
@@ -60,15 +66,16 @@ struct Annotate: ParsableCommand {
         if let out { _ = try OutputFile(out) }
         let annotation = try output.withControl { control in
             let database = try Database.open(database)
-            return try database.annotate(cells, options: options, control: control)
+            return try database.annotate(
+                cells, options: options, writingTo: isTable ? nil : out, control: control)
         }
         output.noteUntrained(annotation.model)
         output.summary(summary(annotation))
-        if let out {
+        if let out, isTable {
             var target = try OutputFile(out)
             try target.write(table(annotation).tsv + "\n")
             try target.finish()
-        } else {
+        } else if out == nil {
             output.print(json: json(annotation), table: table(annotation))
         }
     }
