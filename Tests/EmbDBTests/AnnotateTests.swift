@@ -55,7 +55,6 @@ struct AnnotateTests {
     static func counts(_ database: Database, _ column: String) throws -> [String: Int] {
         var options = NearestOptions()
         options.k = 1000
-        options.excludeSame = nil
         let dimension = try database.info().summary.dimension ?? 0
         let all = try database.nearest(.vectors([[Float](repeating: 1, count: dimension)]), options: options)
         var counts: [String: Int] = [:]
@@ -102,7 +101,7 @@ struct AnnotateTests {
                 }
             }
         }
-        #expect(labels.count > 3 || rule != .prior, "some cells have no labelled neighbor")
+        #expect(labels.count == 4, "three labels, and cells without a labelled neighbor")
     }
 
     @Test("inner products vote by distance from the nearest neighbor")
@@ -151,7 +150,7 @@ struct AnnotateTests {
         // A cell's own label is nearer than that of the next one.
         var nearest = NearestOptions()
         nearest.k = 1
-        for row in 0..<40 where row % 5 != 4 {
+        for row in 21..<60 where row % 5 != 4 {
             let next = try database.nearest(.cells(["v\(row)"]), options: nearest).queries[0].neighbors[0]
             guard next.obs[0].value != .missing else { continue }
             let own = ["beta", "alpha", "gamma", "alpha"][row % 5]
@@ -179,10 +178,15 @@ struct AnnotateTests {
             #expect(cell.isUnknown == (cell.nearestDistance > expected))
             #expect(cell.decisions[0].label != nil)
         }
-        // A file whose cells lie elsewhere.
-        let far = try database.annotate(QueryFile(Fixture.long), options: AnnotateOptions(labels: ["kind"]))
-        #expect(far.cells.count == 2600)
-        #expect(far.cells.contains { !$0.isUnknown } || far.cells.contains { $0.isUnknown })
+        // The numbers repeat: v1 to v18 are v102 to v119 again. Among these alone nobody has a distance.
+        let pairs = try ImportTests.imported(space, name: "pairs") {
+            $0.metric = .l2
+            $0.filter = "score > 0 and score < 4.6 or score > 25.4"
+        }
+        #expect(try pairs.info().summary.cells == 36)
+        let others = try pairs.annotate(QueryFile(Fixture.vectors), options: AnnotateOptions(labels: ["kind"]))
+        #expect(others.unknownBeyond == 0)
+        #expect(others.cells.map(\.isUnknown) == (0..<120).map { !(1...18).contains($0) && $0 < 102 })
         // One cell has no other one.
         let one = try ImportTests.imported(space, name: "one") { $0.sample = 1 }
         let alone = try one.annotate(QueryFile(Fixture.vectors), options: AnnotateOptions(labels: ["flag"]))

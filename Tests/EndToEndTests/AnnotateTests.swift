@@ -184,8 +184,11 @@ struct AnnotateTests {
                 #expect(row["unknown"].bool == false)
             }
         }
+        // Whole numbers and truth values are labels too; cell0 is its own neighbor.
+        let itself = bench.file("itself.embdb")
+        #expect(try bench.run("import", itself, embedded, "--obsm", "X_model").exitCode == 0)
         let ages = try CommandLineTool.embdb.run(
-            ["annotate", database, embedded, "--label", "age", "--label", "checked", "-k", "1", "--format", "json"])
+            ["annotate", itself, embedded, "--label", "age", "--label", "checked", "-k", "1", "--format", "json"])
         #expect(
             try ages.json()[0]["label"].string == "40" && ages.json()[0]["labels"]["checked"]["label"].string == "True")
         try bench.refused(
