@@ -16,7 +16,8 @@ struct EmbDBCommand: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Ingest.self, Import.self, Nearest.self, Annotate.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self,
+            Ingest.self, Import.self, Nearest.self, Annotate.self, Knockouts.self, Export.self, Info.self, Verify.self,
+            Bench.self,
         ])
 
     static func main() {
