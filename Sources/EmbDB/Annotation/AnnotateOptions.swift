@@ -1,4 +1,4 @@
-/// Options of ``Database/annotate(_:options:control:)``.
+/// Options of ``Database/annotate(_:options:writingTo:control:)``.
 public struct AnnotateOptions: Sendable {
     /// How neighbors decide on a label.
     public enum Vote: String, Sendable, CaseIterable {

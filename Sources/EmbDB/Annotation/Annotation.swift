@@ -1,4 +1,4 @@
-/// What ``Database/annotate(_:options:control:)`` found out.
+/// What ``Database/annotate(_:options:writingTo:control:)`` found out.
 public struct Annotation: Sendable {
     /// What a cell's neighbors decided for one obs column.
     public struct Decision: Sendable, Equatable {
