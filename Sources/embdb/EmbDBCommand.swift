@@ -13,9 +13,13 @@ struct EmbDBCommand: ParsableCommand {
               embdb nearest heart.embdb --cell AAACCTG-1 -k 5
               embdb knockouts heart.embdb \\
                 --from 'disease == "DCM"' --to 'disease == "normal"'
+
+            Completion of verbs, options and files in your shell (bash; also zsh, fish):
+              embdb --generate-completion-script bash \\
+                > ~/.local/share/bash-completion/completions/embdb
             """,
         version: Version.text,
-        subcommands: [Ingest.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self])
+        subcommands: [Ingest.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Model.self, Bench.self])
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)

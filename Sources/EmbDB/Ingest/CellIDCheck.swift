@@ -15,12 +15,17 @@ struct CellIDCheck {
     /// - Complexity: 16 bytes of memory a cell.
     init(
         _ sources: inout [CellSource], conflict: IngestOptions.Conflict, state: DatabaseState, live: Bitmap,
-        in transaction: borrowing some Transaction & ~Copyable
+        control: Control, in transaction: borrowing some Transaction & ~Copyable
     ) throws {
+        let total = sources.reduce(0) { $0 + $1.cellCount }
+        var done = 0
         var hashes: [(hash: Int, source: Int32, row: Int32)] = []
         for number in sources.indices {
             for start in stride(from: 0, to: sources[number].cellCount, by: Self.slice) {
+                try control.checkCancelled("stopped; nothing was written")
+                control.progress(.init(unit: "cells", phase: "checking ids", done: done, total: total))
                 let rows = start..<min(sources[number].cellCount, start + Self.slice)
+                done += rows.count
                 for (offset, id) in try sources[number].cellIDs(rows).enumerated()
                 where sources[number].selected[start + offset] {
                     if try StoredCells.row(of: id, state: state, live: live, in: transaction) != nil {

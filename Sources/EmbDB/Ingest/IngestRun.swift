@@ -145,7 +145,8 @@ struct IngestRun {
         }
         if let pending, !continues(pending), !options.restart { throw Self.unfinished(pending, state, path) }
         let check = try database.environment.read { transaction in
-            try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
+            try CellIDCheck(
+                &sources, conflict: options.onConflict, state: state, live: live, control: control, in: transaction)
         }
         isWhole = check.alreadyPresent == 0
         var work = try begin(database)

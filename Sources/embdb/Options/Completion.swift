@@ -1,0 +1,12 @@
+internal import ArgumentParser
+
+/// What a shell offers for an argument that names a file.
+extension CompletionKind {
+    static var database: CompletionKind { .file(extensions: ["embdb"]) }
+    static var npy: CompletionKind { .file(extensions: ["npy"]) }
+}
+
+/// How vectors from outside are compared.
+enum VectorMetric: String, ExpressibleByArgument, CaseIterable {
+    case cosine, l2, ip
+}
