@@ -20,6 +20,14 @@ extension Database {
     /// A graph that has to grow by more than this factor is built anew.
     private static let largestGrowth = 4
 
+    /// Rows that ``updateIndex(threads:parameters:control:)`` would insert after an ingest of so many cells.
+    static func rowsToIndex(after cells: Int, state: DatabaseState, _ database: Database?) throws -> Int {
+        let indexed = try database?.environment.read { try MetaRecords.index($0)?.rows ?? 0 } ?? 0
+        let tail = state.rows + cells - indexed
+        guard tail >= smallestTail, tail * tailShare >= indexed else { return 0 }
+        return indexed > 0 && state.rows + cells <= indexed * largestGrowth ? tail : state.rows + cells
+    }
+
     /// Inserts the flat tail into the graph if it has grown large enough, or builds the graph; writes it as a whole in
     /// one transaction. Does nothing where the index is good as it is.
     ///
