@@ -19,7 +19,10 @@ struct EmbDBCommand: ParsableCommand {
                 > ~/.local/share/bash-completion/completions/embdb
             """,
         version: Version.text,
-        subcommands: [Ingest.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Model.self, Bench.self])
+        subcommands: [
+            Ingest.self, Import.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Model.self,
+            Bench.self,
+        ])
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)
@@ -30,6 +33,10 @@ struct EmbDBCommand: ParsableCommand {
         } catch {
             exit(for: error)
         }
+    }
+
+    private static var verbs: [String] {
+        configuration.subcommands.map { $0._commandName } + ["help"]
     }
 
     /// Help and version go to stdout; an error's last line is `embdb: what is wrong (where): what to do`.
@@ -46,6 +53,10 @@ struct EmbDBCommand: ParsableCommand {
             case .cancelled: Foundation.exit(130)
             default: Foundation.exit(1)
             }
+        }
+        if let verb = CommandLine.arguments.dropFirst().first, !verb.hasPrefix("-"), !verbs.contains(verb) {
+            Console.note("embdb: there is no verb \(verb): give \(verbs.dropLast().joined(separator: ", ")) or help")
+            Foundation.exit(64)
         }
         let code = exitCode(for: error).rawValue
         if code == 0 {

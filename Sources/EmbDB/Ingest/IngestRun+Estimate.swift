@@ -11,6 +11,9 @@ extension IngestRun {
     ///   - database: nil for one that is still to be made.
     ///   - start: when the files were opened; what that took, the ingest takes too.
     mutating func estimate(reading database: Database?, since start: Date) throws -> IngestEstimate {
+        guard case .model(let model) = origin else {
+            throw EmbDBError(.usage, "an import computes nothing (\(path)): only an ingest is worth an estimate")
+        }
         if sources.isEmpty {
             return IngestEstimate(
                 report: report(IngestCounts(), ["already_present": cellsComplete], wasComplete: true), seconds: 0,
@@ -21,8 +24,8 @@ extension IngestRun {
         var cost = IngestCost(
             model: model, settings: settings, cells: sources.reduce(0) { $0 + $1.selected.population })
         var counts = IngestCounts()
-        for number in sources.indices { try read(number, into: &cost, &counts) }
-        if counts.added == 0, state.model == nil { throw Self.noKnownGene(sources.map(\.path)) }
+        for source in sources.indices { try read(source, model, into: &cost, &counts) }
+        if counts.added == 0, state.embedding == nil { throw Self.noKnownGene(sources.map(\.path)) }
         let before = Date().timeIntervalSince(start)
         let embedding = try cost.secondsToEmbed(threads: options.threads, control: control)
         let graphRows = cost.cells > 0 ? try Database.rowsToIndex(after: cost.cells, state: state, database) : 0
@@ -37,31 +40,27 @@ extension IngestRun {
     }
 
     /// Cells that an interrupted ingest has behind it are counted, but cost nothing any more.
-    private func read(_ number: Int, into cost: inout IngestCost, _ counts: inout IngestCounts) throws {
+    private func read(
+        _ number: Int, _ model: EmbeddingModel, into cost: inout IngestCost, _ counts: inout IngestCounts
+    ) throws {
         let source = sources[number]
-        var reader = try source.file.countReader(
-            layer: source.layer, rule: options.values == .counts ? .counts : .normalized)
-        var batch = CountBatch()
-        var cell = EncodedCell()
-        var scratch = RankValueEncoder.Scratch()
+        guard case .counts(let matrix) = source.content else { return }
+        var encoding = try CellEncoding(source.file, matrix, values: options.values, encoder: model.encoder)
         var next = 0
         while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
             next = rows.upperBound
             try control.checkCancelled("stopped; nothing was written")
-            try reader.read(rows: rows, into: &batch)
+            try encoding.read(rows)
             let names = try source.cellIDs(rows)
             for (offset, row) in rows.enumerated() where source.selected[row] {
-                let entries = batch.entries(offset)
-                model.encoder.encode(
-                    columns: batch.indices.span.extracting(entries), values: batch.values.span.extracting(entries),
-                    genes: source.genes, into: &cell, scratch: &scratch)
-                if cell.isEmpty {
+                encoding.encode(offset)
+                if encoding.cell.isEmpty {
                     counts.withoutKnownGene += 1
                     continue
                 }
                 counts.added += 1
-                if cell.isTruncated { counts.truncated += 1 }
-                if !isBehind(number, row) { cost.add(cell, id: names[offset]) }
+                if encoding.cell.isTruncated { counts.truncated += 1 }
+                if !isBehind(number, row) { cost.add(encoding.cell, id: names[offset]) }
             }
             control.progress(
                 .init(unit: "cells", phase: "reading", done: rows.upperBound, total: source.cellCount))
@@ -74,12 +73,15 @@ extension IngestRun {
     }
 
     private func report(_ counts: IngestCounts, _ skipped: [String: Int], wasComplete: Bool) -> IngestReport {
-        let genes = lastSource?.genes.summary
+        var matrix: CountSource?
+        if case .counts(let last)? = lastSource?.content { matrix = last }
+        let genes = matrix?.genes.summary
         return IngestReport(
             cellsAdded: counts.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,
-            genesTotal: genes?.total ?? 0, truncatedCells: counts.truncated, layer: lastSource?.layer ?? "",
-            geneColumn: lastSource?.geneColumn ?? "", seconds: 0,
-            database: DatabaseSummary(cells: live.population, dimension: settings.dimension, model: model.summary),
+            genesTotal: genes?.total ?? 0, truncatedCells: counts.truncated, layer: matrix?.layer ?? "",
+            geneColumn: matrix?.geneColumn ?? "", seconds: 0,
+            database: DatabaseSummary(
+                cells: live.population, dimension: settings.dimension, model: origin.model?.summary),
             wasComplete: wasComplete, wasResumed: pending.map { continues($0) && $0.counts.added > 0 } ?? false)
     }
 }

@@ -1,3 +1,4 @@
+internal import AnnData
 internal import LMDBStore
 internal import Numerics
 
@@ -35,10 +36,11 @@ struct NeighborFilters {
         }
         guard let number = snapshot.state.columns.firstIndex(where: { $0.name == name }) else {
             let columns = snapshot.state.columns.map(\.name)
+            let near = nearestNames(to: name, in: columns)
             throw EmbDBError(
                 .usage,
-                "--exclude-same \(name): there is no such obs column (\(path)): there is "
-                    + columns.joined(separator: ", "))
+                "--exclude-same \(name): there is no such obs column (\(path)): "
+                    + (near.isEmpty ? "there is \(columns.joined(separator: ", "))" : "did you mean \(near[0])?"))
         }
         let values = try Self.comparable(StoredObs.column(number, state: snapshot.state, in: transaction))
         let byValue = Dictionary(grouping: all) { values[queries.rows[$0]] }

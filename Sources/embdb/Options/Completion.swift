@@ -5,8 +5,3 @@ extension CompletionKind {
     static var database: CompletionKind { .file(extensions: ["embdb"]) }
     static var npy: CompletionKind { .file(extensions: ["npy"]) }
 }
-
-/// How vectors from outside are compared.
-enum VectorMetric: String, ExpressibleByArgument, CaseIterable {
-    case cosine, l2, ip
-}

@@ -18,7 +18,7 @@ struct BenchSearch: ParsableCommand {
     @Option(help: "The queries, .npy [queries, dimension].", completion: .npy) var queries: String
     @Option(name: .customShort("k"), help: "Neighbors a query.") var k = 10
     @Option(help: "Candidate list lengths, separated by commas.") var ef = "16,32,64"
-    @Option(help: "cosine, l2 or ip.") var metric = VectorMetric.cosine
+    @Option(help: "cosine, l2 or ip.") var metric = EmbeddingMetric.cosine
     @Option(help: "Write the ids at the last ef to this .npy (int64 [queries, k]).", completion: .npy) var out: String?
     @Option(help: "Seed of the index.") var seed: UInt64?
     @OptionGroup var output: OutputOptions
