@@ -46,9 +46,11 @@ struct PermissionTests {
         defer { try? files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bench.folder.path) }
         let before = try Data(contentsOf: URL(fileURLWithPath: bench.database))
 
-        try refuse(["ingest", bench.file("new.embdb"), secret, "--model", bench.model], saying: "secret.h5ad", "permission")
-        try refuse(["ingest", bench.database, more], saying: "cells.embdb", "ermission")
-        try refuse(["ingest", bench.file("new.embdb"), more, "--model", bench.model], saying: "new.embdb", "ermission")
+        try refuse(
+            ["ingest", bench.file("new.embdb"), secret, "--model", bench.model], saying: "secret.h5ad", "permission")
+        try refuse(["ingest", bench.database, more], saying: "cells.embdb", "may only be read")
+        try refuse(
+            ["ingest", bench.file("new.embdb"), more, "--model", bench.model], saying: bench.folder.path, "permission")
         try refuse(["export", bench.database, bench.file("x.npy")], saying: "x.npy", "permission")
         let answer = try Self.run(["nearest", bench.database, "--cell", "cell0", "-k", "3", "--format", "json"])
         #expect(answer.exitCode == 0, "\(answer.stderr)")
@@ -66,10 +68,12 @@ struct PermissionTests {
         try #require(descriptor >= 0)
         defer { close(descriptor) }
         try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
-        let result = try CommandLineTool.embdb.run(["ingest", bench.database, Workbench.fixture("more")], timeLimit: 120)
+        let result = try CommandLineTool.embdb.run(
+            ["ingest", bench.database, Workbench.fixture("more")], timeLimit: 120)
         #expect(result.exitCode == 1, "\(result.stderr)")
         #expect(result.stdout.isEmpty)
-        #expect(result.lastErrorLine.hasPrefix("embdb: process \(getpid()) is writing to the database"), "\(result.stderr)")
+        #expect(
+            result.lastErrorLine.hasPrefix("embdb: process \(getpid()) is writing to the database"), "\(result.stderr)")
         // It has not to be waited for to read.
         #expect(try Contents(bench.database) == before)
     }

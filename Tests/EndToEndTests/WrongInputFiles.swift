@@ -21,7 +21,8 @@ struct WrongInputFiles {
         case "DB": return bench.database
         case "NEW": return new
         case "MODEL": return bench.model
-        case "BRACKETS": return String(repeating: "(", count: 10_000) + "age > 3" + String(repeating: ")", count: 10_000)
+        case "BRACKETS":
+            return String(repeating: "(", count: 10_000) + "age > 3" + String(repeating: ")", count: 10_000)
         default: break
         }
         if text.hasPrefix("fix:") { return Workbench.fixture(String(text.dropFirst(4))) }
@@ -49,7 +50,8 @@ struct WrongInputFiles {
         for name in ["folder", "cells.zarr"] { try makeFolder(name) }
         try put("empty.h5ad", Data())
         try put("text.h5ad", String(repeating: "cells, genes\n", count: 900))
-        try put("picture.h5ad", Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + [UInt8](repeating: 7, count: 9000)))
+        try put(
+            "picture.h5ad", Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + [UInt8](repeating: 7, count: 9000)))
         try put(
             "pointer.h5ad",
             "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "0a", count: 32))\nsize 9000\n")
@@ -121,6 +123,7 @@ struct WrongInputFiles {
 
     private func makeDatabases() throws {
         try put("empty.embdb", Data())
+        try put("other.lmdb", try fixture("wrong/other.lmdb"))
         try put("text.embdb", String(repeating: "no database\n", count: 5000))
         var bytes = try Data(contentsOf: URL(fileURLWithPath: bench.database))
         try put("half.embdb", bytes.prefix(bytes.count / 2))

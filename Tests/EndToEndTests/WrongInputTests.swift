@@ -82,7 +82,9 @@ struct WrongInputTests {
     /// What cannot be ingested into the database cannot be ingested into a new one either, unless it is about what the
     /// database holds.
     private func refuseInNew(_ input: WrongInput) throws {
-        let isAboutTheDatabase = input.words.contains { ["--on-conflict", "category", "another model", "--embed"].contains($0) }
+        let isAboutTheDatabase = input.words.contains {
+            ["--on-conflict", "category", "another model", "--embed"].contains($0)
+        }
         guard input.arguments.starts(with: ["ingest", "DB"]), input.exitCode == 1, !isAboutTheDatabase else { return }
         let new = folder.file("new-\(UUID().uuidString).embdb")
         let result = try run(["ingest", new] + input.arguments.dropFirst(2) + ["--model", "MODEL"], new: new)
@@ -93,7 +95,8 @@ struct WrongInputTests {
 
     @Test("the table is as long as was promised, and has no case twice")
     func table() {
-        let all = WrongInput.files + WrongInput.contents + WrongInput.models + WrongInput.arguments
+        let all =
+            WrongInput.files + WrongInput.contents + WrongInput.models + WrongInput.arguments
             + WrongInput.databasesAndOutputs
         #expect(all.count >= 60)
         #expect(Set(all.map(\.name)).count == all.count)

@@ -26,7 +26,9 @@ struct ExpressionParser {
     mutating func expression() throws(ExpressionError) -> Expression.Node {
         if token.kind == .end { throw error("the expression is empty: write one such as disease == \"DCM\"") }
         let node = try or()
-        guard token.kind == .end else { throw error("\(token.name) where \"and\", \"or\" or the end is expected: join two conditions by and or or") }
+        guard token.kind == .end else {
+            throw error("\(token.name) where \"and\", \"or\" or the end is expected: join two conditions by and or or")
+        }
         return node
     }
 
@@ -43,7 +45,9 @@ struct ExpressionParser {
     }
 
     private mutating func not() throws(ExpressionError) -> Expression.Node {
-        guard depth < Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth) levels: write fewer parentheses") }
+        guard depth < Self.maximumDepth else {
+            throw error("nested deeper than \(Self.maximumDepth) levels: write fewer parentheses")
+        }
         depth += 1
         defer { depth -= 1 }
         return take("not") ? .not(try not()) : try primary()
@@ -73,7 +77,9 @@ struct ExpressionParser {
         case .word("is"):
             next += 1
             let isInverted = take("not")
-            guard take("missing") else { throw error("\(token.name) where \"missing\" is expected: write is missing or is not missing") }
+            guard take("missing") else {
+                throw error("\(token.name) where \"missing\" is expected: write is missing or is not missing")
+            }
             return isInverted ? .not(.missing(column)) : .missing(column)
         case .word("not"):
             throw error("\"not\" where \"in\" is expected: write not (\(column.name) in [..])")
@@ -101,14 +107,18 @@ struct ExpressionParser {
     }
 
     private mutating func list() throws(ExpressionError) -> [Expression.Literal] {
-        guard token.kind == .leftBracket else { throw error("\(token.name) where \"[\" is expected: write in [\"a\", \"b\"]") }
+        guard token.kind == .leftBracket else {
+            throw error("\(token.name) where \"[\" is expected: write in [\"a\", \"b\"]")
+        }
         next += 1
         var literals = [try literal()]
         while token.kind == .comma {
             next += 1
             literals.append(try literal())
         }
-        guard token.kind == .rightBracket else { throw error("\(token.name) where \",\" or \"]\" is expected: write in [\"a\", \"b\"]") }
+        guard token.kind == .rightBracket else {
+            throw error("\(token.name) where \",\" or \"]\" is expected: write in [\"a\", \"b\"]")
+        }
         next += 1
         return literals
     }

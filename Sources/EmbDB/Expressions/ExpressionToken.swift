@@ -79,7 +79,9 @@ struct ExpressionLexer {
         case "`": kind = .quotedColumn(try column())
         case "0"..."9", "-", ".", "+": kind = try number()
         default:
-            guard Self.isWord(character) else { throw error(start, "\"\(character)\" means nothing here: put texts in quotes, columns in backticks") }
+            guard Self.isWord(character) else {
+                throw error(start, "\"\(character)\" means nothing here: put texts in quotes, columns in backticks")
+            }
             kind = .word(word())
         }
         return ExpressionToken(kind: kind, position: start)

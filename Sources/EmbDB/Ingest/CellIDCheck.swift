@@ -34,8 +34,11 @@ struct CellIDCheck {
         let walk = IDWalk(sources, phase: "looking ids up", control)
         for number in sources.indices {
             for rows in walk.slices(number) {
-                for (row, id) in zip(rows, try walk.ids(of: sources, number, rows)) where sources[number].selected[row] {
-                    guard try StoredCells.row(of: id, state: state, live: live, in: transaction) != nil else { continue }
+                for (row, id) in zip(rows, try walk.ids(of: sources, number, rows)) where sources[number].selected[row]
+                {
+                    guard try StoredCells.row(of: id, state: state, live: live, in: transaction) != nil else {
+                        continue
+                    }
                     guard conflict == .skip else {
                         throw EmbDBError(
                             .duplicateCells,
@@ -55,7 +58,8 @@ struct CellIDCheck {
         let walk = IDWalk(sources, phase: "comparing ids", control)
         for number in sources.indices {
             for rows in walk.slices(number) {
-                for (row, id) in zip(rows, try walk.ids(of: sources, number, rows)) where sources[number].selected[row] {
+                for (row, id) in zip(rows, try walk.ids(of: sources, number, rows)) where sources[number].selected[row]
+                {
                     hashes.append((id.hashValue, Int32(number), Int32(row)))
                 }
             }

@@ -82,7 +82,8 @@ struct CellSource {
                 throw EmbDBError(
                     .input,
                     (id.utf8.contains(0)
-                        ? "a cell id has a zero byte in it" : "a cell id has \(id.utf8.count) bytes, at most "
+                        ? "a cell id has a zero byte in it"
+                        : "a cell id has \(id.utf8.count) bytes, at most "
                             + "\(Layout.longestCellID) are kept")
                         + " (\(path), \(cellColumn.path), row \(rows.lowerBound + offset)): name another column by "
                         + "--cell-column")

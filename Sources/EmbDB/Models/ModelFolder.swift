@@ -50,7 +50,8 @@ struct ModelFolder {
         guard FileManager.default.fileExists(atPath: configPath) else {
             if FileManager.default.fileExists(atPath: folder.appendingPathComponent("best_model.pt").path) {
                 throw EmbDBError(
-                    .model, "an scGPT model, which is not read yet (\(folder.path)): give the folder of a Geneformer model")
+                    .model,
+                    "an scGPT model, which is not read yet (\(folder.path)): give the folder of a Geneformer model")
             }
             throw EmbDBError(
                 .model, "no config.json (\(folder.path)): give the folder of a model, with config.json and its weights")

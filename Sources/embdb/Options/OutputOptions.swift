@@ -60,7 +60,12 @@ struct OutputOptions: ParsableArguments {
         switch format {
         case .json: Console.answer(json().text)
         case .tsv: Console.answer(table().tsv)
-        case .table: Console.answer(table().text(terminal: Terminal.columns(of: STDOUT_FILENO)))
+        case .table:
+            let text = table().text(terminal: Terminal.columns(of: STDOUT_FILENO))
+            Console.answer(text.lines)
+            if !text.leftOut.isEmpty {
+                summary("no room for \(text.leftOut.joined(separator: ", ")): widen the terminal, or give --format tsv")
+            }
         }
     }
 }

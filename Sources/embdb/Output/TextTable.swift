@@ -84,39 +84,55 @@ struct TextTable {
     /// Aligned columns, two spaces apart.
     ///
     /// - Parameter terminal: characters of a line; nil where nothing limits it, and nothing is cut.
-    func text(terminal: Int?) -> String {
-        var lines = [columns.map(\.name)] + rows.map { $0.map(\.short) }
-        var widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        if let terminal {
-            widths = fitted(widths, terminal)
-            for line in lines.indices {
-                for column in columns.indices {
-                    lines[line][column] = Self.cut(
-                        lines[line][column], to: widths[column], inTheMiddle: columns[column].width != .text)
-                }
-            }
-        }
-        return lines.map { line in
-            let cells = line.indices.map { column in
-                let padding = String(repeating: " ", count: widths[column] - line[column].count)
-                return columns[column].isNumber ? padding + line[column] : line[column] + padding
+    /// - Returns: the lines, and the columns that a narrow terminal has no room for.
+    func text(terminal: Int?) -> (lines: String, leftOut: [String]) {
+        let lines = [columns.map(\.name)] + rows.map { $0.map(\.short) }
+        let natural = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        let (shown, widths) = terminal.map { fitted(natural, $0) } ?? (Array(columns.indices), natural)
+        let text = lines.map { line in
+            let cells = shown.map { column in
+                let value = Self.cut(line[column], to: widths[column], inTheMiddle: columns[column].width != .text)
+                let padding = String(repeating: " ", count: widths[column] - value.count)
+                return columns[column].isNumber ? padding + value : value + padding
             }
             var text = cells.joined(separator: "  ")
             while text.last == " " { text.removeLast() }
             return text
         }.joined(separator: "\n")
+        return (text, columns.indices.filter { !shown.contains($0) }.map { columns[$0].name })
     }
 
-    /// Takes from the widest of the columns that may be cut, until the line fits or all are as narrow as they may be.
-    private func fitted(_ natural: [Int], _ terminal: Int) -> [Int] {
+    /// Narrows what may be cut until a line fits; leaves texts out, the last first, where that saves the ids.
+    private func fitted(_ natural: [Int], _ terminal: Int) -> (shown: [Int], widths: [Int]) {
+        if columns.contains(where: { $0.width == .whole && !$0.isNumber }) { return (Array(columns.indices), natural) }
+        var shown = Array(columns.indices)
+        repeat {
+            let widths = narrowed(natural, shown, [(.text, 8), (.reminder, 8)], terminal)
+            if excess(widths, shown, terminal) <= 0 { return (shown, widths) }
+            guard let last = shown.last(where: { columns[$0].width == .text }) else { break }
+            shown.removeAll { $0 == last }
+        } while true
+        let all = Array(columns.indices)
+        return (all, narrowed(natural, all, [(.text, 8), (.reminder, 8), (.id, 16)], terminal))
+    }
+
+    private func excess(_ widths: [Int], _ shown: [Int], _ terminal: Int) -> Int {
+        shown.reduce(0) { $0 + widths[$1] } + 2 * (shown.count - 1) - terminal
+    }
+
+    /// Takes from the widest column of a kind, one kind after the other, down to the least width of each.
+    private func narrowed(
+        _ natural: [Int], _ shown: [Int], _ kinds: [(kind: Column.Width, least: Int)], _ terminal: Int
+    ) -> [Int] {
         var widths = natural
-        var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - terminal
-        for (kind, least) in [(Column.Width.text, 8), (.reminder, 8), (.id, 16)] {
-            let some = columns.indices.filter { columns[$0].width == kind }
-            while excess > 0, let widest = some.max(by: { (widths[$0], $1) < (widths[$1], $0) }), widths[widest] > least
+        var tooMany = excess(widths, shown, terminal)
+        for (kind, least) in kinds {
+            let some = shown.filter { columns[$0].width == kind }
+            while tooMany > 0, let widest = some.max(by: { (widths[$0], $1) < (widths[$1], $0) }),
+                widths[widest] > least
             {
                 widths[widest] -= 1
-                excess -= 1
+                tooMany -= 1
             }
         }
         return widths

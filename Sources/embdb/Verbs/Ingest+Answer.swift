@@ -61,7 +61,9 @@ extension Ingest {
         table.add("genes matched", .integer(report.genesMatched))
         table.add("genes in the file", .integer(report.genesTotal))
         table.add("truncated cells", .integer(report.truncatedCells))
-        if let model = report.database.model { table.add("tokens read of a cell, at most", .integer(model.maximumLength)) }
+        if let model = report.database.model {
+            table.add("tokens read of a cell, at most", .integer(model.maximumLength))
+        }
         table.add("layer", report.layer)
         table.add("gene column", report.geneColumn)
         table.add("cells in the database", .integer(report.database.cells))

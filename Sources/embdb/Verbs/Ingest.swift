@@ -9,7 +9,8 @@ struct Ingest: ParsableCommand {
     @Argument(help: "The database file; made if it is not there.", completion: .database) var database: String
     @Argument(help: "Files of counts (.h5ad).", completion: .file()) var files: [String]
     @Option(
-        help: "A model folder, or 'default'. The first ingest stores the model in the database.", completion: .directory)
+        help: "A model folder, or 'default'. The first ingest stores the model in the database.", completion: .directory
+    )
     var model: String?
     @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.", completion: .directory)
     var dictionaries: String?

@@ -64,7 +64,8 @@ struct Knockouts: ParsableCommand {
         }
         output.summary(
             "\(counted(ranking.ranking.count, "gene")) ranked over \(counted(ranking.fromCells, "cell")) towards "
-                + "\(counted(ranking.toCells, "cell")): \(grouped(ranking.forwards)) passes in " + duration(ranking.seconds) + (out.map { ", written to \($0)" } ?? ""))
+                + "\(counted(ranking.toCells, "cell")): \(grouped(ranking.forwards)) passes in "
+                + duration(ranking.seconds) + (out.map { ", written to \($0)" } ?? ""))
         if shown.isEmpty {
             throw NothingFound(
                 message: "none of the genes is among what the model reads of \(minCells) or more of the "
