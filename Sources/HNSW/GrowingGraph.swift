@@ -69,7 +69,10 @@ final class GrowingGraph: @unchecked Sendable {
     /// - Parameters:
     ///   - medoids: the entry table. In an empty graph these are also the first of `order`.
     ///   - alreadyIn: rows in the graph.
-    func insert(_ order: [UInt32], medoids: [UInt32], alreadyIn: Int) {
+    ///   - counter: takes a step for each of them.
+    func insert(
+        _ order: [UInt32], medoids: [UInt32], alreadyIn: Int, _ counter: BuildWatch.Counter
+    ) throws(Stopped) {
         self.medoids = medoids
         let entries = EntryTable(medoids: medoids, nodes: rows.count, in: rows)
         var incoming = IncomingLinks(nodes: rows.count)
@@ -77,7 +80,7 @@ final class GrowingGraph: @unchecked Sendable {
         while done < order.count {
             let batch = order[done..<min(order.count, done + max(1, (alreadyIn + done) / 20))]
             let entryCount = alreadyIn > 0 ? medoids.count : min(done, medoids.count)
-            link(batch, entries, entryCount)
+            try link(batch, entries, entryCount, counter)
             for node in batch {
                 let start = Int(node) * GraphLayout.words
                 for slot in 0..<Int(degrees[Int(node)]) { incoming.add(from: node, to: level0[start + slot]) }
@@ -92,11 +95,15 @@ final class GrowingGraph: @unchecked Sendable {
     private func threads(for count: Int) -> Int { count < 32 ? 1 : threads }
 
     /// Every node of the batch searches the graph without the batch and keeps its own list.
-    private func link(_ batch: ArraySlice<UInt32>, _ entries: EntryTable, _ entryCount: Int) {
-        degrees.withUnsafeMutableBufferPointer { degrees in
+    private func link(
+        _ batch: ArraySlice<UInt32>, _ entries: EntryTable, _ entryCount: Int, _ counter: BuildWatch.Counter
+    ) throws(Stopped) {
+        try degrees.withUnsafeMutableBufferPointer { degrees throws(Stopped) in
             nonisolated(unsafe) let degrees = degrees
-            Parallel.forEach(batch.count, threads: threads(for: batch.count), grain: 8, makeState: { BuildScratch() }) {
-                scratch, index in
+            try Parallel.forEach(
+                batch.count, threads: threads(for: batch.count), grain: 8, makeState: { BuildScratch() }
+            ) { (scratch: inout BuildScratch, index: Int) throws(Stopped) in
+                try counter.step()
                 let row = Int(batch[batch.startIndex + index])
                 selection.lift.set(row, &scratch.search.query, rows)
                 withGraph { graph in

@@ -36,14 +36,28 @@ package struct HNSWBuilder {
         oldMedoids = kept
     }
 
-    /// Builds. Takes 192 bytes a row, and as much again as the rows' codes take to read.
+    /// ``build(threads:watch:)`` to its end.
     package func build(threads: Int = Parallel.availableThreads) -> HNSWGraph {
-        let finished = set.withRows { rows in
-            old.withPointers { oldRows in
+        do {
+            return try build(threads: threads, watch: nil)
+        } catch {
+            preconditionFailure("nobody watches, so nobody stops it")
+        }
+    }
+
+    /// Builds. Takes 192 bytes a row, and as much again as the rows' codes take to read.
+    ///
+    /// - Parameter watch: told how many of the new rows are in the graph.
+    /// - Throws: ``Stopped`` if `watch` says so.
+    package func build(threads: Int, watch: BuildWatch?) throws(Stopped) -> HNSWGraph {
+        let finished = try set.withRows { rows throws(Stopped) in
+            try old.withPointers { oldRows throws(Stopped) in
                 let growing = GrowingGraph(rows: rows, parameters: parameters, threads: threads)
                 let kept = min(old.count, rows.count)
                 growing.copy(GraphRows(rows: rows, level0: oldRows, nodes: kept))
                 var fresh = growing.chainIdentical(after: kept)
+                let counter = BuildWatch.Counter(watch, total: fresh.count)
+                try counter.check()
                 var random = SeededRandom(seed: parameters.seed &+ 1)
                 if oldMedoids.isEmpty {
                     let medoids = Medoids.choose(
@@ -52,10 +66,10 @@ package struct HNSWBuilder {
                     let chosen = Set(medoids)
                     fresh.removeAll { chosen.contains($0) }
                     fresh.shuffle(using: &random)
-                    growing.insert(medoids + fresh, medoids: medoids, alreadyIn: 0)
+                    try growing.insert(medoids + fresh, medoids: medoids, alreadyIn: 0, counter)
                 } else {
                     fresh.shuffle(using: &random)
-                    growing.insert(fresh, medoids: oldMedoids, alreadyIn: kept)
+                    try growing.insert(fresh, medoids: oldMedoids, alreadyIn: kept, counter)
                 }
                 growing.connect()
                 return growing

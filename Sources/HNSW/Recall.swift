@@ -30,6 +30,21 @@ package enum Recall {
         for index: HNSWIndex, k: Int = 10, target: Double = 0.99, samples: Int = 200, seed: UInt64 = 1,
         threads: Int = Parallel.availableThreads
     ) -> (ef: Int, recall: Double) {
+        do {
+            return try smallestEf(
+                for: index, k: k, target: target, samples: samples, seed: seed, threads: threads, watch: nil)
+        } catch {
+            preconditionFailure("nobody watches, so nobody stops it")
+        }
+    }
+
+    /// The same, watched: told how many of the exact searches, by far the longest part, are done.
+    ///
+    /// - Throws: ``Stopped`` if `watch` says so.
+    package static func smallestEf(
+        for index: HNSWIndex, k: Int = 10, target: Double = 0.99, samples: Int = 200, seed: UInt64 = 1, threads: Int,
+        watch: BuildWatch?
+    ) throws(Stopped) -> (ef: Int, recall: Double) {
         let set = index.set
         var random = SeededRandom(seed: seed)
         let sample = random.sample(samples, of: set.count)
@@ -41,9 +56,22 @@ package enum Recall {
         func others(_ answers: [[Neighbor]]) -> [[Neighbor]] {
             zip(answers, sample).map { answer, row in Array(answer.filter { $0.row != row }.prefix(k)) }
         }
-        let truth = others(ExactSearch.search(set, queries: queries, k: k + 1, threads: threads))
+        let counter = BuildWatch.Counter(watch, total: sample.count)
+        var exact: [[Neighbor]] = []
+        let step = 16
+        for start in stride(from: 0, to: sample.count, by: step) {
+            try counter.check()
+            let rows = start..<min(sample.count, start + step)
+            let part = Matrix(
+                rows: rows.count, columns: set.dimension,
+                values: Array(queries.values[rows.lowerBound * set.dimension..<rows.upperBound * set.dimension]))
+            exact += ExactSearch.search(set, queries: part, k: k + 1, threads: threads)
+            for _ in rows { try counter.step() }
+        }
+        let truth = others(exact)
         var last = (ef: ladder[0], recall: 0.0)
         for ef in ladder {
+            try counter.check()
             let answers = index.search(queries: queries, k: k + 1, ef: ef, threads: threads)
             last = (ef, mean(others(answers.map(\.neighbors)), truth: truth, k: k))
             if last.recall >= target { break }

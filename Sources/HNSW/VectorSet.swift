@@ -34,11 +34,11 @@ package struct VectorSet: Sendable {
     }
 
     /// Lends unsafe views of the rows, without the arrays' bookkeeping in the hot loops.
-    func withRows<R>(_ body: (VectorRows) -> R) -> R {
-        vectors.withPointers { vectors in
-            codes.withPointers { codes in
-                codeScales.withPointers { scales in
-                    body(VectorRows(set: self, vectors: vectors, codes: codes, scales: scales))
+    func withRows<R, E: Error>(_ body: (VectorRows) throws(E) -> R) throws(E) -> R {
+        try vectors.withPointers { vectors throws(E) in
+            try codes.withPointers { codes throws(E) in
+                try codeScales.withPointers { scales throws(E) in
+                    try body(VectorRows(set: self, vectors: vectors, codes: codes, scales: scales))
                 }
             }
         }
@@ -85,11 +85,11 @@ struct RowPointers {
 
 extension BlockRows {
     /// Lends ``RowPointers``. Without rows there is nothing to point at, and nothing may be read.
-    func withPointers<R>(_ body: (RowPointers) -> R) -> R {
+    func withPointers<R, E: Error>(_ body: (RowPointers) throws(E) -> R) throws(E) -> R {
         let nothing: [UnsafeRawPointer] = [UnsafeRawPointer(bitPattern: 64)].compactMap { $0 }
-        return (blocks.isEmpty ? nothing : blocks).withUnsafeBufferPointer { buffer in
+        return try (blocks.isEmpty ? nothing : blocks).withUnsafeBufferPointer { buffer throws(E) in
             guard let base = buffer.baseAddress else { preconditionFailure("an array of one has an address") }
-            return body(RowPointers(blocks: base, shift: shift, mask: mask, stride: stride))
+            return try body(RowPointers(blocks: base, shift: shift, mask: mask, stride: stride))
         }
     }
 }

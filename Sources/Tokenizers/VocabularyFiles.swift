@@ -13,6 +13,14 @@ package struct VocabularyFiles: Sendable, Hashable {
 
     /// The files, with their paths.
     package let kind: Kind
+    /// Their paths.
+    package var paths: [String] {
+        switch kind {
+        case .table(let table, let mapping): [table] + (mapping.map { [$0] } ?? [])
+        case .pickles(let tokens, let medians, let mapping, let names):
+            [tokens, medians] + [mapping, names].compactMap(\.self)
+        }
+    }
     /// Where they were found.
     package let folder: String
 

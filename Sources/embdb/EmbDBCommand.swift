@@ -13,11 +13,15 @@ struct EmbDBCommand: ParsableCommand {
               embdb nearest heart.embdb --cell AAACCTG-1 -k 5
               embdb knockouts heart.embdb \\
                 --from 'disease == "DCM"' --to 'disease == "normal"'
+
+            Completion of verbs, options and files in your shell (bash; also zsh, fish):
+              embdb --generate-completion-script bash \\
+                > ~/.local/share/bash-completion/completions/embdb
             """,
         version: Version.text,
         subcommands: [
             Ingest.self, Import.self, Nearest.self, Annotate.self, Knockouts.self, Export.self, Info.self, Verify.self,
-            Bench.self,
+            Model.self, Bench.self,
         ])
 
     static func main() {
@@ -29,6 +33,10 @@ struct EmbDBCommand: ParsableCommand {
         } catch {
             exit(for: error)
         }
+    }
+
+    private static var verbs: [String] {
+        configuration.subcommands.map { $0._commandName } + ["help"]
     }
 
     /// Help and version go to stdout; an error's last line is `embdb: what is wrong (where): what to do`.
@@ -45,6 +53,10 @@ struct EmbDBCommand: ParsableCommand {
             case .cancelled: Foundation.exit(130)
             default: Foundation.exit(1)
             }
+        }
+        if let verb = CommandLine.arguments.dropFirst().first, !verb.hasPrefix("-"), !verbs.contains(verb) {
+            Console.note("embdb: there is no verb \(verb): give \(verbs.dropLast().joined(separator: ", ")) or help")
+            Foundation.exit(64)
         }
         let code = exitCode(for: error).rawValue
         if code == 0 {

@@ -1,4 +1,4 @@
 /// What `embdb --version` prints.
 enum Version {
-    static let text = "0.1.0"
+    static let text = "embdb 0.1.0"
 }

@@ -8,7 +8,7 @@ struct ResumeTests {
     static func slowly(_ seen: Log, isCancelled: @escaping @Sendable () -> Bool = { false }) -> Control {
         Control(
             progress: { progress in
-                guard progress.done % 60 == 0 else { return }
+                guard progress.phase == "embedding", progress.done % 60 == 0 else { return }
                 seen.add("\(progress.done)")
                 Thread.sleep(forTimeInterval: 0.55)
             },

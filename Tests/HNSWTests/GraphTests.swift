@@ -1,6 +1,12 @@
 import HNSW
 import Numerics
+import Synchronization
 import Testing
+
+/// The step that was told last.
+private final class Steps: Sendable {
+    let done = Atomic(0)
+}
 
 @Suite("Graph")
 struct GraphTests {
@@ -25,6 +31,29 @@ struct GraphTests {
             #expect(answer.report.candidates > 0)
         }
         return (Recall.mean(found.map(\.neighbors), truth: truth, k: k), Set(found.map(\.report.method)))
+    }
+
+    @Test("a build and the choice of ef report their steps and stop when told to, and are the same if they are not")
+    func watching() throws {
+        let vectors = TestVectors(Self.cells.vectors, metric: .cosine, count: 2000)
+        let steps = Steps()
+        let watch = BuildWatch { done, total in
+            steps.done.store(done, ordering: .relaxed)
+            return done <= total
+        }
+        let graph = try HNSWBuilder(vectors.set).build(threads: 2, watch: watch)
+        #expect(steps.done.load(ordering: .relaxed) >= 1900)
+        let plain = HNSWBuilder(vectors.set).build(threads: 1)
+        #expect(graph.medoids == plain.medoids)
+        let never = BuildWatch { done, _ in done < 512 }
+        #expect(throws: Stopped.self) {
+            let stopped = try HNSWBuilder(vectors.set).build(threads: 2, watch: never)
+            Issue.record("built \(stopped.count) rows")
+        }
+        let index = HNSWIndex(set: vectors.set, graph: plain)
+        #expect(throws: Stopped.self) {
+            _ = try Recall.smallestEf(for: index, threads: 2, watch: BuildWatch { _, _ in false })
+        }
     }
 
     @Test("walks reach recall@10 of 0.99 for every metric", arguments: Metric.allCases)

@@ -19,7 +19,7 @@ extension Database {
                 var ids = try OutputFile(path + ".ids.txt")
                 try file.write(NPYFile.header(descriptor: "<f4", shape: [rows.count, dimension]))
                 for (done, row) in rows.enumerated() {
-                    if done % 4096 == 0 { try control.checkCancelled("stopped; nothing was written") }
+                    if done % 4096 == 0 { try control.exported(done, of: rows.count) }
                     try file.write(UnsafeRawBufferPointer(start: snapshot.set.vectors.row(row), count: dimension * 4))
                     try ids.write(try StoredCells.id(ofRow: row, in: transaction) + "\n")
                 }
@@ -45,7 +45,7 @@ extension Database {
                 let header = ["cell"] + snapshot.state.columns.map(\.name)
                 try file.write(header.map(Self.field).joined(separator: "\t") + "\n")
                 for (done, row) in rows.enumerated() {
-                    if done % 4096 == 0 { try control.checkCancelled("stopped; nothing was written") }
+                    if done % 4096 == 0 { try control.exported(done, of: rows.count) }
                     let values = try StoredObs.values(
                         ofRow: row, state: snapshot.state, names: &names, in: transaction)
                     let fields = [try StoredCells.id(ofRow: row, in: transaction)] + values.map(\.value.description)
@@ -95,6 +95,14 @@ extension Database {
     }
 }
 
+extension Control {
+    /// Between some cells of an export.
+    func exported(_ done: Int, of total: Int) throws(EmbDBError) {
+        try checkCancelled("stopped; nothing was written")
+        progress(.init(unit: "cells", phase: "writing", done: done, total: total))
+    }
+}
+
 /// Reads what the model reads of stored cells, one after another.
 private struct TokenReader {
     let rows: [Int]
@@ -106,7 +114,7 @@ private struct TokenReader {
         var cell = RankedCell()
         var input: [UInt32] = []
         for (done, row) in rows.enumerated() {
-            if done % 4096 == 0 { try control.checkCancelled("stopped; nothing was written") }
+            if done % 4096 == 0 { try control.exported(done, of: rows.count) }
             try StoredCells.ranking(ofRow: row, vocabularyCount: vocabularyCount, into: &cell, in: transaction)
             encoder.modelInput(of: cell.tokens, into: &input)
             try body(input)

@@ -17,6 +17,9 @@ package struct OutputFile: ~Copyable {
         let target = Self.followLinks(path)
         var info = stat()
         let isSpecial = stat(target, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
+        guard !isSpecial || info.st_mode & S_IFMT != S_IFDIR else {
+            throw EmbDBError(.storage, "a folder, not a file (\(path)): name the file to write")
+        }
         let temporary = isSpecial ? nil : target + ".embdb-partial-\(UUID().uuidString)"
         if let temporary { _ = FileManager.default.createFile(atPath: temporary, contents: nil) }
         guard let handle = FileHandle(forWritingAtPath: temporary ?? target) else {
@@ -53,7 +56,7 @@ package struct OutputFile: ~Copyable {
         do {
             try handle.write(contentsOf: buffer)
         } catch {
-            throw EmbDBError(.storage, "writing failed (\(path)): is the disk full?")
+            throw failed(error)
         }
         buffer.removeAll(keepingCapacity: true)
     }
@@ -65,11 +68,19 @@ package struct OutputFile: ~Copyable {
         do {
             try handle.synchronize()
         } catch {
-            throw EmbDBError(.storage, "writing failed (\(path)): is the disk full?")
+            throw failed(error)
         }
         guard rename(temporary, target) == 0 else {
             throw EmbDBError(.storage, "cannot write there (\(path)): check the folder and its permissions")
         }
         finished = true
+    }
+
+    private func failed(_ error: any Error) -> EmbDBError {
+        let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        let reason = cause.map { String(cString: strerror(Int32(truncatingIfNeeded: $0.code))) }
+        return EmbDBError(
+            .storage,
+            "writing failed\(reason.map { ": " + $0 } ?? "") (\(path)): make room, or name another place")
     }
 }

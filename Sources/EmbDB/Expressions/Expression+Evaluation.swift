@@ -116,7 +116,9 @@ private struct Evaluation<Table: ObsTable> {
     private func numbers(_ literals: [Expression.Literal], _ column: Expression.Column) throws -> [Double] {
         try literals.map { literal in
             guard let number = literal.number else {
-                throw error(literal.position, "column \(column.name) holds numbers, \"\(literal.text)\" is none")
+                throw error(
+                    literal.position,
+                    "column \(column.name) holds numbers, \"\(literal.text)\" is none: compare it with a number")
             }
             return number
         }
@@ -187,7 +189,8 @@ private struct TextTest {
                 let odd = present.first(where: { ExpressionNumber.read($0) == nil })
             {
                 throw error(
-                    literal.position, "column \(column.name) holds texts such as \"\(odd)\", which is no number")
+                    literal.position,
+                    "column \(column.name) holds texts such as \"\(odd)\", no numbers: compare it by ==, != or in")
             }
         }
     }

@@ -24,9 +24,11 @@ struct ExpressionParser {
     }
 
     mutating func expression() throws(ExpressionError) -> Expression.Node {
-        if token.kind == .end { throw error("the expression is empty") }
+        if token.kind == .end { throw error("the expression is empty: write one such as disease == \"DCM\"") }
         let node = try or()
-        guard token.kind == .end else { throw error("\(token.name) where \"and\", \"or\" or the end is expected") }
+        guard token.kind == .end else {
+            throw error("\(token.name) where \"and\", \"or\" or the end is expected: join two conditions by and or or")
+        }
         return node
     }
 
@@ -43,7 +45,9 @@ struct ExpressionParser {
     }
 
     private mutating func not() throws(ExpressionError) -> Expression.Node {
-        guard depth < Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth) levels") }
+        guard depth < Self.maximumDepth else {
+            throw error("nested deeper than \(Self.maximumDepth) levels: write fewer parentheses")
+        }
         depth += 1
         defer { depth -= 1 }
         return take("not") ? .not(try not()) : try primary()
@@ -56,8 +60,8 @@ struct ExpressionParser {
             let node = try or()
             guard token.kind == .rightParenthesis else {
                 throw token.kind == .end
-                    ? error("this parenthesis is not closed", at: opening.position)
-                    : error("\(token.name) where \"and\", \"or\" or \")\" is expected")
+                    ? error("this parenthesis is not closed: add )", at: opening.position)
+                    : error("\(token.name) where \"and\", \"or\" or \")\" is expected: add one of them")
             }
             next += 1
             return node
@@ -73,12 +77,16 @@ struct ExpressionParser {
         case .word("is"):
             next += 1
             let isInverted = take("not")
-            guard take("missing") else { throw error("\(token.name) where \"missing\" is expected") }
+            guard take("missing") else {
+                throw error("\(token.name) where \"missing\" is expected: write is missing or is not missing")
+            }
             return isInverted ? .not(.missing(column)) : .missing(column)
         case .word("not"):
-            throw error("write: not (\(column.name) in [..])")
+            throw error("\"not\" where \"in\" is expected: write not (\(column.name) in [..])")
         default:
-            throw error("\(token.name) where a comparison, \"in\" or \"is missing\" is expected")
+            throw error(
+                "\(token.name) where a comparison is expected: write \(column.name) == VALUE, \(column.name) in [..] or "
+                    + "\(column.name) is missing")
         }
     }
 
@@ -94,19 +102,23 @@ struct ExpressionParser {
         case .text(let text):
             throw error("\(start.name) where a column is expected: put columns in backticks, `\(text)`")
         default:
-            throw error("\(start.name) where a column is expected")
+            throw error("\(start.name) where a column is expected: name a column of obs, or cell")
         }
     }
 
     private mutating func list() throws(ExpressionError) -> [Expression.Literal] {
-        guard token.kind == .leftBracket else { throw error("\(token.name) where \"[\" is expected") }
+        guard token.kind == .leftBracket else {
+            throw error("\(token.name) where \"[\" is expected: write in [\"a\", \"b\"]")
+        }
         next += 1
         var literals = [try literal()]
         while token.kind == .comma {
             next += 1
             literals.append(try literal())
         }
-        guard token.kind == .rightBracket else { throw error("\(token.name) where \",\" or \"]\" is expected") }
+        guard token.kind == .rightBracket else {
+            throw error("\(token.name) where \",\" or \"]\" is expected: write in [\"a\", \"b\"]")
+        }
         next += 1
         return literals
     }
@@ -122,7 +134,7 @@ struct ExpressionParser {
         case .word(let word) where !Self.keywords.contains(word):
             throw error("\(start.name) where a value is expected: put texts in quotes, \"\(word)\"")
         default:
-            throw error("\(start.name) where a value is expected")
+            throw error("\(start.name) where a value is expected: write a number, or a text in quotes")
         }
         next += 1
         return Expression.Literal(value: value, position: start.position)

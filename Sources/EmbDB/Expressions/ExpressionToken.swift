@@ -79,7 +79,9 @@ struct ExpressionLexer {
         case "`": kind = .quotedColumn(try column())
         case "0"..."9", "-", ".", "+": kind = try number()
         default:
-            guard Self.isWord(character) else { throw error(start, "\"\(character)\" means nothing here") }
+            guard Self.isWord(character) else {
+                throw error(start, "\"\(character)\" means nothing here: put texts in quotes, columns in backticks")
+            }
             kind = .word(word())
         }
         return ExpressionToken(kind: kind, position: start)
@@ -128,7 +130,7 @@ struct ExpressionLexer {
         while let character = current, character != "`" { next += 1 }
         guard current != nil else { throw error(start, "the column that begins here has no end: add `") }
         next += 1
-        guard next - start > 2 else { throw error(start, "a column without a name") }
+        guard next - start > 2 else { throw error(start, "a column without a name: write it between the backticks") }
         return String(characters[start + 1..<next - 1])
     }
 

@@ -5,39 +5,62 @@ internal import Numerics
 /// the database has already.
 struct CellIDCheck {
     /// Cells left out because they are there already (`--on-conflict skip`), over all sources.
-    private(set) var alreadyPresent = 0
-
-    private static let slice = 1 << 16
+    let alreadyPresent: Int
 
     /// Takes cells that are to be skipped out of the sources' selections.
     ///
+    /// - Parameter database: nil for one that is still to be made.
     /// - Throws: ``EmbDBError/Code/duplicateCells`` with the id and both places.
     /// - Complexity: 16 bytes of memory a cell.
     init(
         _ sources: inout [CellSource], conflict: IngestOptions.Conflict, state: DatabaseState, live: Bitmap,
-        in transaction: borrowing some Transaction & ~Copyable
+        control: Control, database: Database?
     ) throws {
-        var hashes: [(hash: Int, source: Int32, row: Int32)] = []
+        let present = try database?.environment.read { transaction in
+            try Self.dropPresent(
+                from: &sources, conflict: conflict, state: state, live: live, control: control, in: transaction)
+        }
+        alreadyPresent = present ?? 0
+        try Self.findRepeated(sources, control)
+    }
+
+    /// Looks every id up in the database; returns how many cells are to be skipped.
+    private static func dropPresent(
+        from sources: inout [CellSource], conflict: IngestOptions.Conflict, state: DatabaseState, live: Bitmap,
+        control: Control, in transaction: borrowing ReadTransaction
+    ) throws -> Int {
+        guard live.population > 0, conflict != .replace else { return 0 }
+        var count = 0
+        let walk = IDWalk(sources, phase: "looking ids up", control)
         for number in sources.indices {
-            for start in stride(from: 0, to: sources[number].cellCount, by: Self.slice) {
-                let rows = start..<min(sources[number].cellCount, start + Self.slice)
-                for (offset, id) in try sources[number].cellIDs(rows).enumerated()
-                where sources[number].selected[start + offset] {
-                    if try StoredCells.row(of: id, state: state, live: live, in: transaction) != nil {
-                        switch conflict {
-                        case .error:
-                            throw EmbDBError(
-                                .duplicateCells,
-                                "cell \(id) is in the database already (\(sources[number].path), row \(start + offset)): "
-                                    + "give --on-conflict skip or replace, or --id-prefix if it is another cell")
-                        case .skip:
-                            sources[number].selected[start + offset] = false
-                            alreadyPresent += 1
-                            continue
-                        case .replace: break
-                        }
+            for rows in walk.slices(number) {
+                for (row, id) in zip(rows, try walk.ids(of: sources, number, rows)) where sources[number].selected[row]
+                {
+                    guard try StoredCells.row(of: id, state: state, live: live, in: transaction) != nil else {
+                        continue
                     }
-                    hashes.append((id.hashValue, Int32(number), Int32(start + offset)))
+                    guard conflict == .skip else {
+                        throw EmbDBError(
+                            .duplicateCells,
+                            "cell \(id) is in the database already (\(sources[number].path), row \(row)): "
+                                + "give --on-conflict skip or replace, or --id-prefix if it is another cell")
+                    }
+                    sources[number].selected[row] = false
+                    count += 1
+                }
+            }
+        }
+        return count
+    }
+
+    private static func findRepeated(_ sources: [CellSource], _ control: Control) throws {
+        var hashes: [(hash: Int, source: Int32, row: Int32)] = []
+        let walk = IDWalk(sources, phase: "comparing ids", control)
+        for number in sources.indices {
+            for rows in walk.slices(number) {
+                for (row, id) in zip(rows, try walk.ids(of: sources, number, rows)) where sources[number].selected[row]
+                {
+                    hashes.append((id.hashValue, Int32(number), Int32(row)))
                 }
             }
         }
@@ -72,5 +95,37 @@ struct CellIDCheck {
             }
             seen[id] = cell
         }
+    }
+}
+
+/// The ids of all cells, in slices, with progress.
+private struct IDWalk {
+    private static let slice = 1 << 16
+
+    private let phase: String
+    private let control: Control
+    /// Cells before each source.
+    private var starts: [Int] = []
+    private var total = 0
+
+    init(_ sources: [CellSource], phase: String, _ control: Control) {
+        self.phase = phase
+        self.control = control
+        for source in sources {
+            starts.append(total)
+            total += source.cellCount
+        }
+    }
+
+    func slices(_ number: Int) -> [Range<Int>] {
+        let end = (starts + [total])[number + 1] - starts[number]
+        return stride(from: 0, to: end, by: Self.slice).map { $0..<min(end, $0 + Self.slice) }
+    }
+
+    func ids(of sources: [CellSource], _ number: Int, _ rows: Range<Int>) throws -> [String] {
+        try control.checkCancelled("stopped; nothing was written")
+        control.progress(
+            .init(unit: "cells", phase: phase, done: starts[number] + rows.lowerBound, total: total))
+        return try sources[number].cellIDs(rows)
     }
 }

@@ -83,8 +83,12 @@ struct CellSource {
             guard id.utf8.count <= Layout.longestCellID, !id.utf8.contains(0) else {
                 throw EmbDBError(
                     .input,
-                    "a cell id has \(id.utf8.count) bytes or a zero in it (\(path), \(cellColumn.path), row "
-                        + "\(rows.lowerBound + offset)): ids are at most \(Layout.longestCellID) bytes long")
+                    (id.utf8.contains(0)
+                        ? "a cell id has a zero byte in it"
+                        : "a cell id has \(id.utf8.count) bytes, at most "
+                            + "\(Layout.longestCellID) are kept")
+                        + " (\(path), \(cellColumn.path), row \(rows.lowerBound + offset)): name another column by "
+                        + "--cell-column")
             }
             return id
         }

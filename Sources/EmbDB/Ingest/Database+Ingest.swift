@@ -45,10 +45,7 @@ extension Database {
     private static func ingest(
         _ files: [String], into existing: Database?, path: String, options: IngestOptions, control: Control
     ) throws -> IngestReport {
-        guard !files.isEmpty else { throw EmbDBError(.usage, "no file to ingest: name at least one") }
-        if let sample = options.sample, sample < 1 {
-            throw EmbDBError(.usage, "the number of cells to draw is \(sample): give a whole number from 1")
-        }
+        try checkRequest(files, options)
         let start = Date()
         var run = try IngestRun(reading: existing, path: path, files: files, options: options, control: control)
         let database = try existing ?? open(path, access: .create)
@@ -56,5 +53,12 @@ extension Database {
         try database.updateIndex(threads: options.threads, control: control)
         report.seconds = Date().timeIntervalSince(start)
         return report
+    }
+
+    static func checkRequest(_ files: [String], _ options: IngestOptions) throws(EmbDBError) {
+        guard !files.isEmpty else { throw EmbDBError(.usage, "no file to ingest: name at least one") }
+        if let sample = options.sample, sample < 1 {
+            throw EmbDBError(.usage, "the number of cells to draw is \(sample): give a whole number from 1")
+        }
     }
 }

@@ -64,8 +64,7 @@ struct GeneColumnChoice {
             throw EmbDBError(
                 .input,
                 "\(reason?.detail ?? "var names no genes") (\(file.path), \(frame.path)): "
-                    + (reason?.advice.map { "\($0); or " } ?? "") + "name the column of "
-                    + "Ensembl ids or symbols by --gene-column")
+                    + (reason?.advice ?? "name the column of Ensembl ids or symbols by --gene-column"))
         }
         self.column = choice.column
         genes = choice.genes

@@ -9,7 +9,7 @@ struct IngestBatch {
     /// Cells that are read and embedded at once: enough to keep the threads busy, few enough to stop soon.
     static let cells = 64
     /// Cells that a commit holds at most.
-    private static let limit = 4096
+    static let limit = 4096
 
     private let origin: EmbeddingOrigin
     private let settings: EmbeddingSettings

@@ -7,29 +7,29 @@ internal import Tokenizers
 
 /// One ingest or import: what is decided before the first cell, and the loop over batches.
 struct IngestRun {
-    private let path: String
-    private let options: IngestOptions
-    private let control: Control
-    private let origin: EmbeddingOrigin
-    private let settings: EmbeddingSettings
-    private var sources: [CellSource]
+    let path: String
+    let options: IngestOptions
+    let control: Control
+    let origin: EmbeddingOrigin
+    let settings: EmbeddingSettings
+    private(set) var sources: [CellSource]
     /// ``IngestKey`` of each source, and of all together.
     private let keys: [String]
     private let key: String
     /// Cells of sources that had been ingested before.
-    private let cellsComplete: Int
+    let cellsComplete: Int
     /// For the report.
-    private let lastSource: CellSource?
-    private var state: DatabaseState
-    private var live: Bitmap
-    private var pending: PendingIngest?
+    let lastSource: CellSource?
+    private(set) var state: DatabaseState
+    private(set) var live: Bitmap
+    private(set) var pending: PendingIngest?
     private var wasResumed = false
     /// Whether no cell is skipped because its id is there. If one is, what the database holds may differ from what the
     /// sources hold, and the ingest is not remembered as complete.
     private var isWhole = true
 
     /// What a kill may cost; a commit takes some 10 ms.
-    private static let secondsBetweenCommits = 0.5
+    static let secondsBetweenCommits = 0.5
 
     /// Reads, computes and checks all that can fail before anything is written.
     ///
@@ -94,7 +94,7 @@ struct IngestRun {
 
     // MARK: The run
 
-    private func continues(_ pending: PendingIngest) -> Bool {
+    func continues(_ pending: PendingIngest) -> Bool {
         pending.key == key && pending.conflict == options.onConflict
     }
 
@@ -102,11 +102,7 @@ struct IngestRun {
         if sources.isEmpty {
             return try report(database, IngestCounts(), skipped: ["already_present": cellsComplete], wasComplete: true)
         }
-        if let pending, !continues(pending), !options.restart { throw pending.isInTheWay(of: state, path: path) }
-        let check = try database.environment.read { transaction in
-            try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
-        }
-        isWhole = check.alreadyPresent == 0
+        let alreadyPresent = try checkCells(database)
         var work = try begin(database)
         do {
             try run(database, &work)
@@ -119,10 +115,34 @@ struct IngestRun {
             )
         }
         var skipped: [String: Int] = [:]
-        let present = cellsComplete + check.alreadyPresent
+        let present = cellsComplete + alreadyPresent
         if present > 0 { skipped["already_present"] = present }
         if work.counts.withoutKnownGene > 0 { skipped["no_known_gene"] = work.counts.withoutKnownGene }
         return try report(database, work.counts, skipped: skipped, wasComplete: false)
+    }
+
+    /// The last checks before something is written: a pending ingest, and the ids. Cells that are to be skipped are no
+    /// more selected then.
+    ///
+    /// - Returns: how many these are.
+    mutating func checkCells(_ database: Database?) throws -> Int {
+        if let pending, !continues(pending), !options.restart { throw pending.isInTheWay(of: state, path: path) }
+        let check = try CellIDCheck(
+            &sources, conflict: options.onConflict, state: state, live: live, control: control, database: database)
+        isWhole = check.alreadyPresent == 0
+        if sources.allSatisfy({ $0.cellCount == 0 }) {
+            throw EmbDBError(
+                .nothingFound,
+                "there are no cells (\(sources.map(\.path).joined(separator: ", "))): check the file")
+        }
+        return check.alreadyPresent
+    }
+
+    static func noKnownGene(_ sources: [String]) -> EmbDBError {
+        EmbDBError(
+            .nothingFound,
+            "no cell has a gene that the model knows (\(sources.joined(separator: ", "))): "
+                + "check --gene-column and --layer")
     }
 
     /// The pending record that this run goes on from: the one there is, or a new one.
@@ -155,10 +175,6 @@ struct IngestRun {
 
     private func run(_ database: Database, _ work: inout PendingIngest) throws {
         let total = sources.reduce(0) { $0 + $1.selected.population }
-        if sources.allSatisfy({ $0.cellCount == 0 }) {
-            throw EmbDBError(
-                .nothingFound, "there are no cells in \(work.sources.joined(separator: ", ")): check the file")
-        }
         var batch = IngestBatch(
             origin: origin, settings: settings, options: options, total: total,
             done: work.counts.added + work.counts.withoutKnownGene, control: control,
@@ -210,10 +226,7 @@ struct IngestRun {
     private func finish(_ work: inout PendingIngest, in transaction: inout WriteTransaction) throws {
         var state = work.state
         if work.counts.added == 0, self.state.embedding == nil {
-            throw EmbDBError(
-                .nothingFound,
-                "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
-                    + "check --gene-column and --layer")
+            throw Self.noKnownGene(work.sources)
         }
         var replaced: [(cell: String, row: UInt64)] = []
         try Layout.replacement.forEach(in: transaction) { cell, row in replaced.append((cell, row)) }

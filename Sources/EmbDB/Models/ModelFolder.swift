@@ -5,8 +5,14 @@ internal import Foundation
 internal import Tokenizers
 
 /// A model as people download it: `config.json`, weights and dictionaries in a folder; or the one in the binary.
-enum ModelFolder {
+struct ModelFolder {
     static let defaultName = "default"
+
+    let model: EmbeddingModel
+    /// Configuration, weights and dictionaries; empty for the model in the binary.
+    let files: [String]
+    /// A classifier's labels.
+    let labels: [String]
 
     /// Loads the folder `path`, or the model in the binary for "default". A tensor that is left over is a warning.
     ///
@@ -14,6 +20,13 @@ enum ModelFolder {
     static func load(
         _ path: String, dictionaries: String?, warning: (String) -> Void
     ) throws(EmbDBError) -> EmbeddingModel {
+        try read(path, dictionaries: dictionaries, warning: warning).model
+    }
+
+    /// ``load(_:dictionaries:warning:)`` with what was read beside the model.
+    static func read(
+        _ path: String, dictionaries: String?, warning: (String) -> Void
+    ) throws(EmbDBError) -> ModelFolder {
         do {
             return path == defaultName ? try loadDefault() : try loadFolder(path, dictionaries, warning)
         } catch {
@@ -23,7 +36,7 @@ enum ModelFolder {
 
     private static func loadFolder(
         _ path: String, _ dictionaries: String?, _ warning: (String) -> Void
-    ) throws -> EmbeddingModel {
+    ) throws -> ModelFolder {
         let folder = URL(fileURLWithPath: path, isDirectory: true).standardizedFileURL
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
@@ -35,14 +48,19 @@ enum ModelFolder {
         }
         let configPath = folder.appendingPathComponent("config.json").path
         guard FileManager.default.fileExists(atPath: configPath) else {
+            if FileManager.default.fileExists(atPath: folder.appendingPathComponent("best_model.pt").path) {
+                throw EmbDBError(
+                    .model,
+                    "an scGPT model, which is not read yet (\(folder.path)): give the folder of a Geneformer model")
+            }
             throw EmbDBError(
                 .model, "no config.json (\(folder.path)): give the folder of a model, with config.json and its weights")
         }
         let config = try HuggingFaceConfig(path: configPath)
         let configuration = try configuration(config)
-        let vocabulary = try Vocabulary(
-            files: .find(
-                in: [folder.path, folder.deletingLastPathComponent().path] + (dictionaries.map { [$0] } ?? [])))
+        let dictionaries = try VocabularyFiles.find(
+            in: [folder.path, folder.deletingLastPathComponent().path] + (dictionaries.map { [$0] } ?? []))
+        let vocabulary = try Vocabulary(files: dictionaries)
         if vocabulary.count < configuration.vocabularySize {
             warning(
                 "the dictionaries have \(vocabulary.count) tokens, the model \(configuration.vocabularySize) (\(path)): "
@@ -55,8 +73,11 @@ enum ModelFolder {
                     + (weights.unusedTensors.count > 5 ? " and \(weights.unusedTensors.count - 5) more" : "")
                     + " (\(weights.file))")
         }
-        return try EmbeddingModel(
+        let model = try EmbeddingModel(
             name: folder.lastPathComponent, weights: weights, vocabulary: vocabulary, untrainedSeed: seed)
+        return ModelFolder(
+            model: model, files: [configPath] + (seed == nil ? [weights.file] : []) + dictionaries.paths,
+            labels: config.labels)
     }
 
     private static func weights(
@@ -75,7 +96,7 @@ enum ModelFolder {
             .model, "no model.safetensors and no pytorch_model.bin (\(folder.path)): put the model's weights there")
     }
 
-    private static func loadDefault() throws -> EmbeddingModel {
+    private static func loadDefault() throws -> ModelFolder {
         func bytes(_ of: (UnsafeMutablePointer<Int>?) -> UnsafePointer<UInt8>?) -> [UInt8] {
             var length = 0
             let start = of(&length)
@@ -88,9 +109,10 @@ enum ModelFolder {
             throw EmbDBError(
                 .model, "the default model in this binary has neither weights nor a seed: build embdb again")
         }
-        return try EmbeddingModel(
+        let model = try EmbeddingModel(
             name: defaultName, weights: BertWeights(try configuration(config), seed: seed), vocabulary: vocabulary,
             untrainedSeed: seed)
+        return ModelFolder(model: model, files: [], labels: [])
     }
 
     private static func configuration(_ config: HuggingFaceConfig) throws(TransformerError) -> BertConfiguration {

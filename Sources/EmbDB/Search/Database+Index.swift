@@ -2,6 +2,16 @@ internal import HNSW
 internal import LMDBStore
 internal import Numerics
 
+extension Control {
+    /// Passes on what a builder of graphs reports.
+    fileprivate func watch(unit: String, phase: String) -> BuildWatch {
+        BuildWatch { done, total in
+            progress(.init(unit: unit, phase: phase, done: done, total: total))
+            return !isCancelled()
+        }
+    }
+}
+
 extension Database {
     /// Below so many rows outside of the graph a scan of them costs less than their insertion is worth.
     private static let smallestTail = 1000
@@ -10,8 +20,19 @@ extension Database {
     /// A graph that has to grow by more than this factor is built anew.
     private static let largestGrowth = 4
 
+    /// Rows that ``updateIndex(threads:parameters:control:)`` would insert after an ingest of so many cells.
+    static func rowsToIndex(after cells: Int, state: DatabaseState, _ database: Database?) throws -> Int {
+        let indexed = try database?.environment.read { try MetaRecords.index($0)?.rows ?? 0 } ?? 0
+        let tail = state.rows + cells - indexed
+        guard tail >= smallestTail, tail * tailShare >= indexed else { return 0 }
+        return indexed > 0 && state.rows + cells <= indexed * largestGrowth ? tail : state.rows + cells
+    }
+
     /// Inserts the flat tail into the graph if it has grown large enough, or builds the graph; writes it as a whole in
     /// one transaction. Does nothing where the index is good as it is.
+    ///
+    /// - Throws: ``EmbDBError/Code/cancelled``; the index is then what it was, and the cells outside of it are still
+    ///   found.
     func updateIndex(threads: Int, parameters: HNSWParameters = HNSWParameters(), control: Control) throws {
         try environment.read { transaction in
             guard let snapshot = try? Snapshot(transaction, path: path) else { return }
@@ -21,19 +42,28 @@ extension Database {
             let indexed = isSound ? snapshot.index.graphCount : 0
             let tail = snapshot.state.rows - indexed
             guard tail >= Self.smallestTail, tail * Self.tailShare >= indexed else { return }
-            control.progress(.init(unit: "cells", phase: "building the index", done: 0, total: tail))
             let grows = indexed > 0 && snapshot.state.rows <= indexed * Self.largestGrowth
             let builder =
                 grows
                 ? HNSWBuilder(extending: snapshot.index, parameters: parameters)
                 : HNSWBuilder(snapshot.set, parameters: parameters)
-            let graph = builder.build(threads: threads)
-            let chosen = Recall.smallestEf(for: HNSWIndex(set: snapshot.set, graph: graph), threads: threads)
-            let description = IndexDescription(
-                rows: graph.count, entries: graph.medoids, recommendedEf: chosen.ef)
-            try environment.write { transaction in
-                try Layout.graph.replaceAll(graph.level0Bytes, in: &transaction)
-                try MetaRecords.put(description, in: &transaction)
+            do {
+                let graph = try builder.build(
+                    threads: threads, watch: control.watch(unit: "cells", phase: "building the index"))
+                let chosen = try Recall.smallestEf(
+                    for: HNSWIndex(set: snapshot.set, graph: graph), threads: threads,
+                    watch: control.watch(unit: "searches", phase: "choosing ef"))
+                let description = IndexDescription(
+                    rows: graph.count, entries: graph.medoids, recommendedEf: chosen.ef)
+                try environment.write { transaction in
+                    try Layout.graph.replaceAll(graph.level0Bytes, in: &transaction)
+                    try MetaRecords.put(description, in: &transaction)
+                }
+            } catch is Stopped {
+                throw EmbDBError(
+                    .cancelled,
+                    "stopped while the index was built; all cells are there, and searched one by one (\(path)): run "
+                        + "the same command again to build it")
             }
         }
     }

@@ -1,3 +1,4 @@
+internal import AnnData
 internal import LMDBStore
 internal import Numerics
 
@@ -34,10 +35,11 @@ struct NeighborFilters {
         }
         guard let number = snapshot.state.columns.firstIndex(where: { $0.name == name }) else {
             let columns = snapshot.state.columns.map(\.name)
+            let near = nearestNames(to: name, in: columns)
             throw EmbDBError(
                 .usage,
-                "--exclude-same \(name): there is no such obs column (\(path)): there is "
-                    + columns.joined(separator: ", "))
+                "--exclude-same \(name): there is no such obs column (\(path)): "
+                    + (near.isEmpty ? "there is \(columns.joined(separator: ", "))" : "did you mean \(near[0])?"))
         }
         excluded = ComparableColumn(
             name: name, try StoredObs.column(number, state: snapshot.state, in: transaction))

@@ -43,10 +43,15 @@ extension SHA256 {
             throw EmbDBError(.input, "the file cannot be read (\(path)): check the path and its permissions")
         }
         var hash = SHA256()
+        var (done, total) = (0, 0)
         do {
+            total = Int(try handle.seekToEnd())
+            try handle.seek(toOffset: 0)
             while let piece = try handle.read(upToCount: 1 << 22), !piece.isEmpty {
                 piece.withUnsafeBytes { hash.update($0) }
                 if control.isCancelled() { break }
+                done += piece.count
+                control.progress(.init(unit: "bytes", phase: "reading through", done: done, total: max(done, total)))
             }
             try handle.close()
         } catch {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import EmbDB
 internal import Foundation
+internal import Foundation
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, json, tsv
@@ -35,7 +36,10 @@ struct OutputOptions: ParsableArguments {
                 if !quiet { Console.note("warning: \(text)") }
             },
             isCancelled: { Interrupt.wasRequested })
-        defer { bar.clear() }
+        defer {
+            bar.finish()
+            Interrupt.stopWaiting()
+        }
         return try body(control)
     }
 
@@ -56,7 +60,12 @@ struct OutputOptions: ParsableArguments {
         switch format {
         case .json: Console.answer(json().text)
         case .tsv: Console.answer(table().tsv)
-        case .table: Console.answer(table().text)
+        case .table:
+            let text = table().text(terminal: Terminal.columns(of: STDOUT_FILENO))
+            Console.answer(text.lines)
+            if !text.leftOut.isEmpty {
+                summary("no room for \(text.leftOut.joined(separator: ", ")): widen the terminal, or give --format tsv")
+            }
         }
     }
 }

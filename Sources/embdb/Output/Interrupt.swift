@@ -4,8 +4,12 @@ internal import Synchronization
 /// A global, since a signal handler can capture nothing.
 private let requested = Atomic(false)
 
-/// Ctrl-C: the first asks the task to stop after its current step, the second ends the program at once.
+/// Ctrl-C: the first asks the task to stop after its current step, and ends the program where that takes longer than
+/// people wait; the second ends it at once. Either way the exit code is 130, and the database is that of the last commit.
 enum Interrupt {
+    /// What a task has to stop by itself and say what it kept.
+    private static let patience: UInt32 = 2
+
     static var wasRequested: Bool { requested.load(ordering: .relaxed) }
 
     /// LMDB follows the pages that it maps. Where a damaged file leads it astray, the system ends the program: then at
@@ -13,21 +17,39 @@ enum Interrupt {
     static func explainMemoryFaults() {
         for fault in [SIGBUS, SIGSEGV] {
             signal(fault) { _ in
-                let text: StaticString = """
+                Interrupt.end(
+                    """
                     embdb: the program read memory that is not there, as a damaged database makes it do: run embdb \
                     verify DATABASE
 
-                    """
-                _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
-                _exit(1)
+                    """, code: 1)
             }
         }
     }
 
     static func install() {
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGALRM) { _ in
+            Interrupt.end(
+                """
+
+                embdb: stopped in the middle of a step; what was committed before is kept: run the same command again \
+                to go on
+
+                """, code: 130)
+        }
         signal(SIGINT) { _ in
             if requested.exchange(true, ordering: .relaxed) { _exit(130) }
+            alarm(Interrupt.patience)
         }
+    }
+
+    /// The task stopped by itself.
+    static func stopWaiting() { alarm(0) }
+
+    /// All that a signal handler may do.
+    private static func end(_ text: StaticString, code: Int32) -> Never {
+        _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+        _exit(code)
     }
 }

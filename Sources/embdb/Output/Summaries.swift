@@ -1,27 +1,4 @@
 internal import EmbDB
-internal import Foundation
-
-/// `value` with so many decimals; what rounds to nothing has no sign.
-func decimal(_ value: Double, _ places: Int) -> String {
-    let text = String(format: "%.\(places)f", value)
-    return text.hasPrefix("-") && text.dropFirst().allSatisfy { $0 == "0" || $0 == "." }
-        ? String(text.dropFirst()) : text
-}
-
-/// The double with the float's own shortest decimal: 0.1 stays 0.1.
-func shortest(_ value: Float) -> Double { Double(value.description) ?? Double(value) }
-
-/// Bytes as people read them.
-func byteCount(_ bytes: Int) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-    var value = Double(bytes)
-    var unit = 0
-    while value >= 1024, unit < units.count - 1 {
-        value /= 1024
-        unit += 1
-    }
-    return unit == 0 ? "\(bytes) B" : "\(decimal(value, 1)) \(units[unit])"
-}
 
 extension DatabaseSummary {
     var json: JSON {

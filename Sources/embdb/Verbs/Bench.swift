@@ -5,6 +5,7 @@ internal import Foundation
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures search and embedding on this machine.",
+        discussion: "Example: embdb bench embed --model default",
         subcommands: [BenchSearch.self, BenchEmbed.self, BenchFirstAnswer.self])
 }
 
@@ -13,12 +14,12 @@ struct BenchSearch: ParsableCommand {
         commandName: "search", abstract: "Recall and speed over ef, on your own vectors.",
         discussion: "Example: embdb bench search --vectors base.npy --queries q.npy -k 10 --ef 16,32,64")
 
-    @Option(help: "The vectors to search, .npy [vectors, dimension].") var vectors: String
-    @Option(help: "The queries, .npy [queries, dimension].") var queries: String
+    @Option(help: "The vectors to search, .npy [vectors, dimension].", completion: .npy) var vectors: String
+    @Option(help: "The queries, .npy [queries, dimension].", completion: .npy) var queries: String
     @Option(name: .customShort("k"), help: "Neighbors a query.") var k = 10
     @Option(help: "Candidate list lengths, separated by commas.") var ef = "16,32,64"
-    @Option(help: "cosine, l2 or ip.") var metric = "cosine"
-    @Option(help: "Write the ids at the last ef to this .npy (int64 [queries, k]).") var out: String?
+    @Option(help: "cosine, l2 or ip.") var metric = EmbeddingMetric.cosine
+    @Option(help: "Write the ids at the last ef to this .npy (int64 [queries, k]).", completion: .npy) var out: String?
     @Option(help: "Seed of the index.") var seed: UInt64?
     @OptionGroup var output: OutputOptions
 
@@ -51,7 +52,7 @@ struct BenchSearch: ParsableCommand {
         var options = SearchBenchmark.Options()
         options.k = k
         options.ef = ladder
-        options.metric = metric
+        options.metric = metric.rawValue
         options.seed = seed
         options.threads = output.threadCount
         let result = try output.withControl { control in
@@ -68,10 +69,6 @@ struct BenchSearch: ParsableCommand {
                 .decimal(row.p99, 3),
             ])
         }
-        output.summary(
-            "\(result.vectors) vectors of \(result.dimension): built in \(decimal(result.buildSeconds, 1)) s, file "
-                + "\(byteCount(result.indexBytes)), open and first answer in \(decimal(result.openSeconds * 1000, 1)) ms"
-        )
         output.print(
             json: .object([
                 ("vectors", .integer(result.vectors)), ("dimension", .integer(result.dimension)), ("k", .integer(k)),
@@ -90,6 +87,9 @@ struct BenchSearch: ParsableCommand {
                 ),
             ]),
             table: table)
+        output.summary(
+            "\(grouped(result.vectors)) vectors of \(result.dimension): built in \(duration(result.buildSeconds)), file "
+                + "\(byteCount(result.indexBytes)), open and first answer in \(duration(result.openSeconds))")
     }
 }
 
@@ -102,8 +102,9 @@ struct BenchEmbed: ParsableCommand {
         case all, needed
     }
 
-    @Option(help: "A model folder, or 'default'.") var model = "default"
-    @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.") var dictionaries: String?
+    @Option(help: "A model folder, or 'default'.", completion: .directory) var model = "default"
+    @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.", completion: .directory)
+    var dictionaries: String?
     @Option(help: "Tokens a cell (default: the model's maximum).") var length: Int?
     @Option(help: "f32.") var precision = Precision.f32
     @Option(help: "all layers, or those needed for second-to-last.") var layers = Layers.needed
@@ -122,10 +123,10 @@ struct BenchEmbed: ParsableCommand {
         }
         var table = TextTable.facts()
         table.add("model", result.model + (result.isUntrained ? " (untrained)" : ""))
-        table.add("cells/s", decimal(result.cellsPerSecond, 2))
-        table.add("GFLOP/s", decimal(result.gigaflops, 1))
-        table.add("threads", String(output.threadCount))
-        table.add("length", String(result.length))
+        table.add("cells/s", .decimal(result.cellsPerSecond, 2))
+        table.add("GFLOP/s", .decimal(result.gigaflops, 1))
+        table.add("threads", .integer(output.threadCount))
+        table.add("tokens a cell", .integer(result.length))
         table.add("BLAS kernel", result.blasKernel)
         table.add("SIMD level", result.simdLevel)
         output.print(
@@ -136,6 +137,9 @@ struct BenchEmbed: ParsableCommand {
                 ("blas_kernel", .string(result.blasKernel)), ("simd_level", .string(result.simdLevel)),
             ]),
             table: table)
+        output.summary(
+            "\(threeDigits(result.cellsPerSecond)) cells/s of \(grouped(result.length)) tokens on "
+                + "\(counted(output.threadCount, "thread"))")
     }
 }
 
@@ -144,7 +148,7 @@ struct BenchFirstAnswer: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "first-answer", abstract: "Seconds to open a database and answer one query.", shouldDisplay: false)
 
-    @Argument var database: String
+    @Argument(completion: .database) var database: String
     @Argument var queries: String
     @Option(name: .customShort("k")) var k = 10
 

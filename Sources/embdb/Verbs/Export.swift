@@ -11,8 +11,8 @@ struct Export: ParsableCommand {
             Example: embdb export heart.embdb heart.h5ad
             """)
 
-    @Argument(help: "The database file.") var database: String
-    @Argument(help: "The file to write; its ending says what.") var file: String
+    @Argument(help: "The database file.", completion: .database) var database: String
+    @Argument(help: "The file to write; its ending says what.", completion: .file()) var file: String
     @Flag(help: "The cells' tokens, to .npz with indptr and tokens.") var tokens = false
     @OptionGroup var output: OutputOptions
 
@@ -34,6 +34,6 @@ struct Export: ParsableCommand {
             if file.lowercased().hasSuffix(".npy") { return try database.exportEmbeddings(to: file, control: control) }
             return try database.exportObs(to: file, control: control)
         }
-        output.summary("\(cells) cells written to \(file)")
+        output.summary("\(counted(cells, "cell")) written to \(file)")
     }
 }

@@ -12,8 +12,8 @@ struct Import: ParsableCommand {
             Vectors with NaN or infinite values are refused, and for cosine those that are all zeros.
             """)
 
-    @Argument(help: "The database file; made if it is not there.") var database: String
-    @Argument(help: "Files with embeddings (.h5ad).") var files: [String]
+    @Argument(help: "The database file; made if it is not there.", completion: .database) var database: String
+    @Argument(help: "Files with embeddings (.h5ad).", completion: .file()) var files: [String]
     @Option(help: "Key of the embeddings in obsm.") var obsm: String
     @Option(help: "cosine, l2 or ip (default: what the database has; cosine in a new one).")
     var metric: EmbeddingMetric?
@@ -45,14 +45,14 @@ struct Import: ParsableCommand {
         let report = try output.withControl { control in
             try Database.importEmbeddings(files, into: database, options: options, control: control)
         }
+        output.print(json: json(report), table: table(report))
         if report.wasComplete {
             output.summary("this import is complete already: nothing was added")
         } else {
             output.summary(
-                "\(report.wasResumed ? "taken up again; " : "")\(report.cellsAdded) cells added in "
-                    + "\(ProgressBar.duration(report.seconds)), embeddings from \(report.layer)")
+                "\(report.wasResumed ? "taken up again; " : "")\(counted(report.cellsAdded, "cell")) added in "
+                    + "\(duration(report.seconds)), embeddings from \(report.layer)")
         }
-        output.print(json: json(report), table: table(report))
     }
 
     private func json(_ report: IngestReport) -> JSON {
@@ -72,14 +72,14 @@ struct Import: ParsableCommand {
 
     private func table(_ report: IngestReport) -> TextTable {
         var table = TextTable.facts()
-        table.add("cells added", String(report.cellsAdded))
+        table.add("cells added", .integer(report.cellsAdded))
         for (reason, count) in report.cellsSkipped.sorted(by: { $0.key < $1.key }) {
-            table.add("cells skipped: \(reason.replacing("_", with: " "))", String(count))
+            table.add("cells skipped: \(reason.replacing("_", with: " "))", .integer(count))
         }
         table.add("embeddings", report.layer)
-        table.add("seconds", decimal(report.seconds, 1))
-        table.add("cells in the database", String(report.database.cells))
-        table.add("dimension", report.database.dimension.map(String.init) ?? "")
+        table.add("seconds", .seconds(report.seconds))
+        table.add("cells in the database", .integer(report.database.cells))
+        table.add("dimension", report.database.dimension.map(TextTable.Cell.integer) ?? .none)
         return table
     }
 }

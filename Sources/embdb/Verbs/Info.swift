@@ -5,12 +5,13 @@ struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What is in a database.", discussion: "Example: embdb info heart.embdb --format json")
 
-    @Argument(help: "The database file.") var database: String
+    @Argument(help: "The database file.", completion: .database) var database: String
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         let info = try Database.open(database).info()
         output.print(json: json(info), table: table(info))
+        output.summary("\(counted(info.summary.cells, "cell")), \(byteCount(info.fileBytes))")
     }
 
     private func json(_ info: DatabaseInfo) -> JSON {
@@ -47,21 +48,20 @@ struct Info: ParsableCommand {
 
     private func table(_ info: DatabaseInfo) -> TextTable {
         var table = TextTable.facts()
-        table.add("format", String(info.format))
-        table.add("cells", String(info.summary.cells))
-        table.add("dimension", info.summary.dimension.map(String.init) ?? "none yet")
+        table.add("format", .integer(info.format))
+        table.add("cells", .integer(info.summary.cells))
+        table.add("dimension", info.summary.dimension.map(TextTable.Cell.integer) ?? .text("none yet"))
         let isImported = info.metric != nil && info.summary.model == nil
         table.add("model", info.summary.model?.text ?? (isImported ? "none: the embeddings are imported" : "none yet"))
         if let layer = info.layer, let pooling = info.pooling {
             table.add("embeddings", "\(layer.rawValue) layer, \(pooling.rawValue), \(info.metric ?? "")")
         }
         if let obsm = info.obsm { table.add("embeddings", "imported from obsm \(obsm), \(info.metric ?? "")") }
-        if !isImported { table.add("genes", info.genes.map(String.init) ?? "none yet") }
-        table.add("file", byteCount(info.fileBytes))
-        table.add(
-            "index",
-            "\(info.index.indexed) cells in the graph, \(info.index.tail) compared one by one, \(info.index.deleted) deleted"
-        )
+        if !isImported { table.add("genes", info.genes.map(TextTable.Cell.integer) ?? .text("none yet")) }
+        table.add("file bytes", .bytes(info.fileBytes))
+        table.add("cells in the graph", .integer(info.index.indexed))
+        table.add("cells compared one by one", .integer(info.index.tail))
+        table.add("deleted cells", .integer(info.index.deleted))
         if let pending = info.pendingIngest {
             table.add(
                 "unfinished",

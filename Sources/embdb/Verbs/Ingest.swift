@@ -6,10 +6,14 @@ struct Ingest: ParsableCommand {
         abstract: "Counts → tokens → transformer → embeddings, obs and index.",
         discussion: "Example: embdb ingest heart.embdb heart.h5ad --model default")
 
-    @Argument(help: "The database file; made if it is not there.") var database: String
-    @Argument(help: "Files of counts (.h5ad).") var files: [String]
-    @Option(help: "A model folder, or 'default'. The first ingest stores the model in the database.") var model: String?
-    @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.") var dictionaries: String?
+    @Argument(help: "The database file; made if it is not there.", completion: .database) var database: String
+    @Argument(help: "Files of counts (.h5ad).", completion: .file()) var files: [String]
+    @Option(
+        help: "A model folder, or 'default'. The first ingest stores the model in the database.", completion: .directory
+    )
+    var model: String?
+    @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.", completion: .directory)
+    var dictionaries: String?
     @Option(help: "X, layers/NAME or raw/X (default: the first of X, layers/counts, raw/X with whole numbers).")
     var layer: String?
     @Option(help: "counts (whole numbers ≥ 0) or normalized (any number ≥ 0).")
@@ -25,6 +29,7 @@ struct Ingest: ParsableCommand {
     @Option(help: "f32.") var precision = Precision.f32
     @Option(help: "Cells whose ids are there already: error, skip or replace.")
     var onConflict = IngestOptions.Conflict.error
+    @Flag(help: "Check everything and estimate time, memory and disk; write nothing.") var dryRun = false
     @Flag(help: "Drop an unfinished ingest of something else and start this one.") var restart = false
     @OptionGroup var output: OutputOptions
 
@@ -49,58 +54,40 @@ struct Ingest: ParsableCommand {
         options.onConflict = onConflict
         options.restart = restart
         options.threads = output.threadCount
+        if dryRun {
+            try estimate(options)
+            return
+        }
         let report = try output.withControl { control in
             try Database.ingest(files, into: database, options: options, control: control)
         }
+        output.print(json: json(report), table: table(report))
         if report.wasComplete {
             output.summary("this ingest is complete already: nothing was added")
         } else {
             output.summary(summary(of: report))
         }
-        output.print(json: json(report), table: table(report))
+    }
+
+    private func estimate(_ options: IngestOptions) throws {
+        let estimate = try output.withControl { control in
+            try Database.estimateIngest(files, into: database, options: options, control: control)
+        }
+        output.print(json: json(estimate), table: table(estimate))
+        output.summary(
+            estimate.report.wasComplete
+                ? "this ingest is complete already: nothing would be added"
+                : "would add \(counted(estimate.report.cellsAdded, "cell")) in about \(duration(estimate.seconds)), with "
+                    + "\(byteCount(estimate.memoryBytes)) of memory and \(byteCount(estimate.diskBytes)) of disk; nothing "
+                    + "was written")
     }
 
     private func summary(of report: IngestReport) -> String {
         let model = report.database.model.map { $0.isUntrained ? "\($0.name), untrained" : $0.name } ?? "none"
-        return "\(report.wasResumed ? "taken up again; " : "")\(report.cellsAdded) cells added in "
-            + "\(ProgressBar.duration(report.seconds)) (model \(model)); \(report.genesMatched) of "
-            + "\(report.genesTotal) genes known, counts from \(report.layer), genes from var \(report.geneColumn)"
-    }
-
-    private func json(_ report: IngestReport) -> JSON {
-        .object([
-            ("cells_added", .integer(report.cellsAdded)),
-            (
-                "cells_skipped",
-                .object(report.cellsSkipped.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
-            ),
-            ("genes_matched", .integer(report.genesMatched)),
-            ("genes_total", .integer(report.genesTotal)),
-            ("truncated_cells", .integer(report.truncatedCells)),
-            ("layer", .string(report.layer)),
-            ("gene_column", .string(report.geneColumn)),
-            ("seconds", .number(report.seconds)),
-            ("cells_per_second", .number(Double(report.cellsAdded) / max(report.seconds, 1e-9))),
-            ("database", report.database.json),
-        ])
-    }
-
-    private func table(_ report: IngestReport) -> TextTable {
-        var table = TextTable.facts()
-        table.add("cells added", String(report.cellsAdded))
-        for (reason, count) in report.cellsSkipped.sorted(by: { $0.key < $1.key }) {
-            table.add("cells skipped: \(reason.replacing("_", with: " "))", String(count))
-        }
-        table.add("genes matched", "\(report.genesMatched) of \(report.genesTotal)")
-        table.add("truncated cells", String(report.truncatedCells))
-        if let model = report.database.model { table.add("tokens read", "up to \(model.maximumLength) a cell") }
-        table.add("layer", report.layer)
-        table.add("gene column", report.geneColumn)
-        table.add("seconds", decimal(report.seconds, 1))
-        table.add("cells in the database", String(report.database.cells))
-        table.add("dimension", report.database.dimension.map(String.init) ?? "")
-        table.add("model", report.database.model?.text ?? "none")
-        return table
+        return "\(report.wasResumed ? "taken up again; " : "")\(counted(report.cellsAdded, "cell")) added in "
+            + "\(duration(report.seconds)) (model \(model)); \(grouped(report.genesMatched)) of "
+            + "\(grouped(report.genesTotal)) genes known, counts from \(report.layer), genes from var "
+            + report.geneColumn
     }
 }
 

@@ -18,7 +18,7 @@ struct Knockouts: ParsableCommand {
         case auto, off
     }
 
-    @Argument(help: "The database file.") var database: String
+    @Argument(help: "The database file.", completion: .database) var database: String
     @Option(help: "The cells to be moved: an expression over obs.") var from: String
     @Option(help: "The cells to move them to: an expression over obs.") var to: String
     @Option(name: .customLong("alternative"), help: "Another state to report shifts for; may be given several times.")
@@ -30,7 +30,7 @@ struct Knockouts: ParsableCommand {
     @Option(name: .customShort("k"), help: "Neighbors of neighbor_shift.") var k = 10
     @Option(help: "auto or off; both are exact for every gene so far.") var screen = Screen.auto
     @Option(help: "Print only the best so many (default: all).") var top: Int?
-    @Option(help: "Write the answer to this file instead of stdout.") var out: String?
+    @Option(help: "Write the answer to this file instead of stdout.", completion: .file()) var out: String?
     @Option(help: "Seed of --max-cells.") var seed: UInt64 = 0
     @OptionGroup var output: OutputOptions
 
@@ -56,15 +56,16 @@ struct Knockouts: ParsableCommand {
             try Database.open(database).knockouts(options: options, control: control)
         }
         output.noteUntrained(ranking.model)
-        output.summary(
-            "\(ranking.ranking.count) genes ranked over \(ranking.fromCells) cells towards \(ranking.toCells) cells: "
-                + "\(ranking.forwards) passes in \(ProgressBar.duration(ranking.seconds))")
         let shown = Array(ranking.ranking.prefix(top ?? .max))
         if let out {
             try write(ranking, shown, to: out)
         } else {
             output.print(json: json(ranking, shown), table: table(shown, isWhole: output.format == .tsv))
         }
+        output.summary(
+            "\(counted(ranking.ranking.count, "gene")) ranked over \(counted(ranking.fromCells, "cell")) towards "
+                + "\(counted(ranking.toCells, "cell")): \(grouped(ranking.forwards)) passes in "
+                + duration(ranking.seconds) + (out.map { ", written to \($0)" } ?? ""))
         if shown.isEmpty {
             throw NothingFound(
                 message: "none of the genes is among what the model reads of \(minCells) or more of the "

@@ -13,13 +13,13 @@ struct Nearest: ParsableCommand {
             then choose among them. A cell that is in the database too may find itself.
             """)
 
-    @Argument(help: "The database file.") var database: String
-    @Option(help: "A file (.h5ad) whose cells are the queries.") var file: String?
+    @Argument(help: "The database file.", completion: .database) var database: String
+    @Option(help: "A file (.h5ad) whose cells are the queries.", completion: .file()) var file: String?
     @Option(name: .customLong("cell"), help: "Id of a query cell; may be given several times.") var cellIDs: [String] =
         []
     @Option(name: .customLong("cells"), help: "Expression over obs; each cell that it selects is a query.")
     var selection: String?
-    @Option(help: "Vectors from an .npy file, one a row.") var vector: String?
+    @Option(help: "Vectors from an .npy file, one a row.", completion: .npy) var vector: String?
     @Option(help: "Genes to delete from the query cells first, separated by commas.") var delete: String?
     @Option(help: "Genes to move to the front of the query cells first, separated by commas.") var overexpress: String?
     @Option(name: .customShort("k"), help: "Neighbors a query.") var k = 10
@@ -88,6 +88,10 @@ struct Nearest: ParsableCommand {
         } else {
             output.print(json: json(answer), table: table(answer))
         }
+        output.summary(
+            "\(counted(answer.queries.reduce(0) { $0 + $1.neighbors.count }, "neighbor")) of "
+                + "\(answer.queries.count == 1 ? "1 query" : "\(grouped(answer.queries.count)) queries")"
+                + " (\(answer.search.method), \(counted(answer.search.candidates, "vector")) compared)")
         if answer.queries.allSatisfy(\.neighbors.isEmpty) {
             throw NothingFound(
                 message: "no cell may be a neighbor (--where, --exclude-same or --max-distance leave none): widen them")
@@ -142,7 +146,7 @@ struct Nearest: ParsableCommand {
         let names = answer.queries.lazy.flatMap(\.neighbors).first?.obs.map(\.name) ?? []
         let shown = output.format == .table ? Set(distinctive(names, answer)) : Set(names)
         var table = TextTable(
-            [.id("query"), .number("rank"), .id("cell"), .number("similarity"), .number("distance")]
+            [.reminder("query"), .number("rank"), .id("cell"), .number("similarity"), .number("distance")]
                 + names.filter(shown.contains).map { .text($0) })
         for query in answer.queries {
             for cell in query.neighbors {

@@ -6,7 +6,7 @@ struct Verify: ParsableCommand {
         abstract: "Whether a database is whole: 0 whole, 1 damaged, 2 no cells.",
         discussion: "Example: embdb verify heart.embdb")
 
-    @Argument(help: "The database file.") var database: String
+    @Argument(help: "The database file.", completion: .database) var database: String
     @OptionGroup var output: OutputOptions
 
     func run() throws {
@@ -25,6 +25,6 @@ struct Verify: ParsableCommand {
             throw ExitCode(1)
         }
         if report.cells == 0 { throw NothingFound(message: "whole, but no cells are in it (\(database)): ingest some") }
-        output.summary("whole")
+        output.summary("whole: \(counted(report.cells, "cell"))")
     }
 }

@@ -78,7 +78,7 @@ private struct Columns: ObsTable {
             ("cell == 'AAAC-2'", 8, "no cell \"AAAC-2\": did you mean \"AAAC-1\""),
             ("cell in ['AAAC-1', 'GGGG']", 19, "GGGG"),
             ("n_genes < 'many'", 10, "column n_genes holds numbers, \"many\" is none"),
-            ("n_counts == true", 12, "holds numbers"), ("disease < 5", 10, "which is no number"),
+            ("n_counts == true", 12, "holds numbers"), ("disease < 5", 10, "no numbers"),
             ("donor == 5", 9, "no cell has donor \"5\""), ("empty == 'x'", 9, "all are missing"),
             ("doublet == 'maybe'", 11, "maybe"), ("leiden == 7", 10, "no cell has leiden \"7\""),
             // Nothing is skipped because the answer is known already.

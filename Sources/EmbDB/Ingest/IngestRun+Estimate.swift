@@ -1,0 +1,87 @@
+internal import AnnData
+internal import CellTransformer
+internal import Foundation
+internal import Numerics
+internal import Tokenizers
+
+extension IngestRun {
+    /// Reads and checks all cells as ``perform(on:)`` does, and measures what it would cost to embed and keep them.
+    ///
+    /// - Parameters:
+    ///   - database: nil for one that is still to be made.
+    ///   - start: when the files were opened; what that took, the ingest takes too.
+    mutating func estimate(reading database: Database?, since start: Date) throws -> IngestEstimate {
+        guard case .model(let model) = origin else {
+            throw EmbDBError(.usage, "an import computes nothing (\(path)): only an ingest is worth an estimate")
+        }
+        if sources.isEmpty {
+            return IngestEstimate(
+                report: report(IngestCounts(), ["already_present": cellsComplete], wasComplete: true), seconds: 0,
+                memoryBytes: ProcessMemory.peak, diskBytes: 0)
+        }
+        let present = cellsComplete + (try checkCells(database))
+        let columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
+        var cost = IngestCost(
+            model: model, settings: settings, cells: sources.reduce(0) { $0 + $1.selected.population })
+        var counts = IngestCounts()
+        for source in sources.indices { try read(source, model, into: &cost, &counts) }
+        if counts.added == 0, state.embedding == nil { throw Self.noKnownGene(sources.map(\.path)) }
+        let before = Date().timeIntervalSince(start)
+        let embedding = try cost.secondsToEmbed(threads: options.threads, control: control)
+        let graphRows = cost.cells > 0 ? try Database.rowsToIndex(after: cost.cells, state: state, database) : 0
+        var skipped: [String: Int] = [:]
+        if present > 0 { skipped["already_present"] = present }
+        if counts.withoutKnownGene > 0 { skipped["no_known_gene"] = counts.withoutKnownGene }
+        return IngestEstimate(
+            report: report(counts, skipped, wasComplete: false),
+            seconds: before + embedding + cost.secondsToIndex(graphRows, threads: options.threads),
+            memoryBytes: cost.memory(secondsToEmbed: embedding, isFirst: state.model == nil, graphRows: graphRows),
+            diskBytes: cost.disk(columns, isFirst: state.model == nil, graphRows: graphRows))
+    }
+
+    /// Cells that an interrupted ingest has behind it are counted, but cost nothing any more.
+    private func read(
+        _ number: Int, _ model: EmbeddingModel, into cost: inout IngestCost, _ counts: inout IngestCounts
+    ) throws {
+        let source = sources[number]
+        guard case .counts(let matrix) = source.content else { return }
+        var encoding = try CellEncoding(source.file, matrix, values: options.values, encoder: model.encoder)
+        var next = 0
+        while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
+            next = rows.upperBound
+            try control.checkCancelled("stopped; nothing was written")
+            try encoding.read(rows)
+            let names = try source.cellIDs(rows)
+            for (offset, row) in rows.enumerated() where source.selected[row] {
+                encoding.encode(offset)
+                if encoding.cell.isEmpty {
+                    counts.withoutKnownGene += 1
+                    continue
+                }
+                counts.added += 1
+                if encoding.cell.isTruncated { counts.truncated += 1 }
+                if !isBehind(number, row) { cost.add(encoding.cell, id: names[offset]) }
+            }
+            control.progress(
+                .init(unit: "cells", phase: "reading", done: rows.upperBound, total: source.cellCount))
+        }
+    }
+
+    private func isBehind(_ number: Int, _ row: Int) -> Bool {
+        guard let pending, continues(pending), !options.restart else { return false }
+        return (number, row) < (pending.nextFile, pending.nextRow)
+    }
+
+    private func report(_ counts: IngestCounts, _ skipped: [String: Int], wasComplete: Bool) -> IngestReport {
+        var matrix: CountSource?
+        if case .counts(let last)? = lastSource?.content { matrix = last }
+        let genes = matrix?.genes.summary
+        return IngestReport(
+            cellsAdded: counts.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,
+            genesTotal: genes?.total ?? 0, truncatedCells: counts.truncated, layer: matrix?.layer ?? "",
+            geneColumn: matrix?.geneColumn ?? "", seconds: 0,
+            database: DatabaseSummary(
+                cells: live.population, dimension: settings.dimension, model: origin.model?.summary),
+            wasComplete: wasComplete, wasResumed: pending.map { continues($0) && $0.counts.added > 0 } ?? false)
+    }
+}
