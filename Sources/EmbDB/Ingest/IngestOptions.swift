@@ -2,7 +2,12 @@
 public struct IngestOptions: Sendable {
     /// What to do with a cell whose id is in the database already.
     public enum Conflict: String, Codable, Sendable, CaseIterable {
-        case error, skip, replace
+        /// Refuse the whole ingest.
+        case error
+        /// Keep the cell that is there.
+        case skip
+        /// Put the new cell in the place of the one that is there.
+        case replace
     }
 
     /// What the values of the matrix are.

@@ -105,19 +105,3 @@ struct IndexDescription: Codable, Equatable {
     /// As ``DatabaseState/isPossible``.
     var isPossible: Bool { (0...Int(Int32.max)).contains(rows) && (1...1 << 20).contains(recommendedEf) }
 }
-
-/// The layer whose hidden states are pooled.
-public enum EmbeddingLayer: String, Codable, Sendable, CaseIterable {
-    /// After the last layer (Geneformer's emb_layer 0).
-    case last
-    /// After the one before (emb_layer −1), which generalises better; the default.
-    case secondToLast = "second-to-last"
-}
-
-/// How one vector is made from the hidden states of a cell.
-public enum EmbeddingPooling: String, Codable, Sendable, CaseIterable {
-    /// The hidden state of `<cls>`; V2's way.
-    case cls
-    /// The mean over the genes, without special tokens; V1's way.
-    case mean
-}
