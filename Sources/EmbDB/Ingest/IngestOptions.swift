@@ -46,9 +46,18 @@ public struct IngestOptions: Sendable {
     public var onConflict = Conflict.error
     /// Drop an unfinished ingest of something else and start this one.
     public var restart = false
+    /// The matrix that holds the embeddings already; nil: the model computes them from counts.
+    var imported: ImportedMatrix?
     /// Threads to compute on, 1 or more.
     public var threads = Database.availableThreads
 
     /// The defaults above.
     public init() {}
+
+    /// Where imported embeddings lie, and how they are to be compared.
+    struct ImportedMatrix {
+        let key: String
+        /// nil: what the database has; cosine in a new one.
+        let metric: EmbeddingMetric?
+    }
 }

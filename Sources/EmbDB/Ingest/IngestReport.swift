@@ -1,18 +1,18 @@
-/// What ``Database/ingest(_:options:control:)`` did.
+/// What ``Database/ingest(_:options:control:)`` or ``Database/importEmbeddings(_:options:control:)`` did.
 public struct IngestReport: Sendable {
     /// Cells that were added.
     public internal(set) var cellsAdded: Int
     /// Cells that were left out, by reason.
     public internal(set) var cellsSkipped: [String: Int]
-    /// Genes of the last file that the vocabulary knows.
+    /// Genes of the last file that the vocabulary knows; 0 for an import.
     public internal(set) var genesMatched: Int
-    /// All genes of the last file.
+    /// All genes of the last file; 0 for an import.
     public internal(set) var genesTotal: Int
     /// Cells with more known genes than the model takes.
     public internal(set) var truncatedCells: Int
-    /// Where the counts were read: "X", "layers/counts", "raw/X".
+    /// Where the counts were read: "X", "layers/counts", "raw/X"; "obsm/KEY" for an import.
     public internal(set) var layer: String
-    /// The var column that named the genes; "index" for the index.
+    /// The var column that named the genes; "index" for the index, empty for an import.
     public internal(set) var geneColumn: String
     /// Wall time.
     public internal(set) var seconds: Double

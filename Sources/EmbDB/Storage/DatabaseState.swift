@@ -30,10 +30,15 @@ struct ModelReference: Codable, Equatable {
     var sha256: String
 }
 
-/// Which hidden layer is pooled how.
+/// Where the embeddings come from: which hidden layer of the model is pooled how, or which matrix they were imported
+/// from.
 struct EmbeddingSettings: Codable, Equatable {
-    var layer: EmbeddingLayer
-    var pooling: EmbeddingPooling
+    /// nil for embeddings that were made elsewhere.
+    var layer: EmbeddingLayer?
+    /// nil for embeddings that were made elsewhere.
+    var pooling: EmbeddingPooling?
+    /// The key in obsm that imported embeddings had in their first file.
+    var obsm: String?
     var dimension: Int
     var metric: String
 }
