@@ -19,6 +19,17 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [S
         exclude: exclude, swiftSettings: swiftSettings)
 }
 
+/// Only for Tools/Fuzz/run: libFuzzer brings the `main` of this program, so an ordinary build must not see it.
+let fuzzers: [Target] =
+    Context.environment["EMBDB_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "fuzz", dependencies: ["AnnData", "Checkpoints", "EmbDB", "LMDBStore", "Numerics", "Tokenizers"],
+            path: "Tools/Fuzz", exclude: ["README.md", "Dictionaries", "Seeds", "run"],
+            swiftSettings: swiftSettings)
+    ]
+
 let package = Package(
     name: "embdb",
     products: [
@@ -89,7 +100,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["embdb", "TestSupport"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
-    ],
+    ] + fuzzers,
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x
 )

@@ -19,12 +19,13 @@ package struct CellFile: Sendable {
     /// Size and time of the file when it was opened.
     package var fingerprint: FileFingerprint { file.fingerprint }
 
-    package init(path: String) throws(AnnDataError) {
-        let file = try HDF5File(path: path)
+    package init(path: String) throws(AnnDataError) { try self.init(HDF5File(path: path)) }
+
+    package init(_ file: HDF5File) throws(AnnDataError) {
         self.file = file
-        self.path = path
+        path = file.path
         let root = Dictionary(try file.list("/").map { ($0.name, $0.kind) }, uniquingKeysWith: { first, _ in first })
-        guard root["obs"] != nil, root["var"] != nil else { throw Self.notAnnData(path, root) }
+        guard root["obs"] != nil, root["var"] != nil else { throw Self.notAnnData(file.path, root) }
         obs = try DataFrame(file, path: "obs")
         `var` = try DataFrame(file, path: "var")
 

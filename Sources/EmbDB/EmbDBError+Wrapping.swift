@@ -7,7 +7,7 @@ internal import Tokenizers
 
 extension EmbDBError {
     /// The error of a layer below as ours; one of ours stays as it is.
-    init(wrapping error: any Error, otherwise code: Code = .storage) {
+    package init(wrapping error: any Error, otherwise code: Code = .storage) {
         switch error {
         case let error as EmbDBError:
             self = error

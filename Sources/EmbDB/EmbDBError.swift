@@ -52,11 +52,24 @@ public struct EmbDBError: Error, Sendable, CustomStringConvertible {
 
     init(_ code: Code, _ message: String, details: String? = nil, underlying: (any Error & Sendable)? = nil) {
         self.code = code
-        self.message = message
-        self.details = details
+        self.message = message.withoutControlCharacters
+        self.details = details?.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { String($0).withoutControlCharacters }.joined(separator: "\n")
         self.underlying = underlying
     }
 
     /// One line: what is wrong (where): what to do.
     public var description: String { message }
+}
+
+extension String {
+    /// With control characters and line ends escaped, as `\n` or `\u{1B}`: messages quote names from files, which must
+    /// not make a second line or command the terminal.
+    var withoutControlCharacters: String {
+        func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value) && !(0x2028...0x2029).contains(scalar.value)
+        }
+        if unicodeScalars.allSatisfy(isHarmless) { return self }
+        return unicodeScalars.map { isHarmless($0) ? String($0) : $0.escaped(asASCII: true) }.joined()
+    }
 }

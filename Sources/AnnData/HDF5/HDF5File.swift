@@ -7,6 +7,11 @@ package struct FileFingerprint: Sendable, Equatable {
     package let size: Int64
     /// Nanoseconds since 1970.
     package let modified: Int64
+
+    package init(size: Int64, modified: Int64) {
+        self.size = size
+        self.modified = modified
+    }
 }
 
 /// An HDF5 file, read through a child process (see ReaderHook.swift), so that no file can crash or hang the caller.
@@ -20,19 +25,27 @@ package final class HDF5File: @unchecked Sendable {
 
     // Everything below is touched under `lock`.
     private let lock = Mutex<Void>(())
-    private var process: ReaderProcess?
+    private var reader: (any HDF5Reader)?
     private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)
     private var death: AnnDataError?
 
     /// Opens a regular file that starts with an HDF5 signature.
-    package init(path: String) throws(AnnDataError) {
-        self.path = path
-        fingerprint = try Self.examine(path)
+    package convenience init(path: String) throws(AnnDataError) {
+        let fingerprint = try Self.examine(path)
+        let reader: ReaderProcess
         do throws(ReaderDeath) {
-            process = try ReaderProcess.start()
+            reader = try ReaderProcess.start()
         } catch {
             throw Self.error(of: error, file: path, element: nil)
         }
+        try self.init(path: path, fingerprint: fingerprint, reader: reader)
+    }
+
+    /// The same with another reader than a process of our own; only a fuzzer needs that.
+    package init(path: String, fingerprint: FileFingerprint, reader: any HDF5Reader) throws(AnnDataError) {
+        self.path = path
+        self.fingerprint = fingerprint
+        self.reader = reader
         try request(.open, path) { (_: inout WireReader) -> Void? in .some(()) }
     }
 
@@ -159,9 +172,8 @@ package final class HDF5File: @unchecked Sendable {
             if let death { throw death }
             let outcome: Result<R, AnnDataError>
             do throws(ReaderDeath) {
-                guard process != nil else { throw .crashed }
-                try process?.send(message.bytes)
-                guard let answer = try process?.receive(into: &memory) else { throw .crashed }
+                guard let reader else { throw .crashed }
+                let answer = try reader.answer(message.bytes, into: &memory)
                 let payload = UnsafeRawBufferPointer(rebasing: memory[0..<answer.length])
                 if answer.status == .done {
                     var wire = WireReader(payload)
@@ -174,7 +186,7 @@ package final class HDF5File: @unchecked Sendable {
             } catch {
                 let error = Self.error(of: error, file: path, element: place)
                 death = error
-                process = nil
+                reader = nil
                 throw error
             }
             return try outcome.get()

@@ -1,8 +1,16 @@
 internal import CHDF5
 internal import Glibc
 
+/// Answers the requests of an `HDF5File`, one at a time: a process of its own, or a fuzzer that answers nonsense.
+package protocol HDF5Reader: AnyObject {
+    /// Answers `request` into `memory`, which grows if it must; returns the answer's status and length.
+    func answer(
+        _ request: [UInt8], into memory: inout UnsafeMutableRawBufferPointer
+    ) throws(ReaderDeath) -> (status: ReaderStatus, length: Int)
+}
+
 /// How a reader process ended.
-enum ReaderDeath: Error {
+package enum ReaderDeath: Error {
     /// It used up the CPU time of its request.
     case endless
     case crashed
@@ -12,14 +20,14 @@ enum ReaderDeath: Error {
 }
 
 /// The child process that calls libhdf5, and the socket to it. Used by one thread at a time.
-struct ReaderProcess: ~Copyable {
+package final class ReaderProcess: HDF5Reader {
     private let pid: pid_t
     private let descriptor: Int32
     private var isReaped = false
 
     /// Starts this executable again as a reader. It inherits no descriptor but its socket, its standard streams are
     /// /dev/null, and no signal of the terminal ends it: the parent decides.
-    static func start() throws(ReaderDeath) -> ReaderProcess {
+    package static func start() throws(ReaderDeath) -> ReaderProcess {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw .notStarted("no socket: " + errorText(errno))
@@ -60,7 +68,7 @@ struct ReaderProcess: ~Copyable {
             close(ends[0])
             throw .notStarted(errorText(status))
         }
-        var process = ReaderProcess(pid: child, descriptor: ends[0])
+        let process = ReaderProcess(pid: child, descriptor: ends[0])
         try process.greet()
         return process
     }
@@ -79,8 +87,14 @@ struct ReaderProcess: ~Copyable {
         }
     }
 
-    /// Sends a request.
-    mutating func send(_ request: [UInt8]) throws(ReaderDeath) {
+    package func answer(
+        _ request: [UInt8], into memory: inout UnsafeMutableRawBufferPointer
+    ) throws(ReaderDeath) -> (status: ReaderStatus, length: Int) {
+        try send(request)
+        return try receive(into: &memory)
+    }
+
+    private func send(_ request: [UInt8]) throws(ReaderDeath) {
         var head = WireWriter()
         head.put(UInt32(request.count))
         guard head.bytes.withUnsafeBytes({ sendFully(descriptor, $0) }),
@@ -88,8 +102,7 @@ struct ReaderProcess: ~Copyable {
         else { throw bury() }
     }
 
-    /// Receives an answer into `memory`, which grows if it must; returns its status and length.
-    mutating func receive(
+    private func receive(
         into memory: inout UnsafeMutableRawBufferPointer
     ) throws(ReaderDeath) -> (status: ReaderStatus, length: Int) {
         var length: UInt32 = 0
@@ -109,7 +122,7 @@ struct ReaderProcess: ~Copyable {
     }
 
     /// The reader says who it is; an executable that does not hold this library would say nothing.
-    private mutating func greet() throws(ReaderDeath) {
+    private func greet() throws(ReaderDeath) {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         var ready: Int32
         repeat { ready = poll(&waiting, 1, 20_000) } while ready < 0 && errno == EINTR
@@ -121,7 +134,7 @@ struct ReaderProcess: ~Copyable {
     }
 
     /// Ends the process, if it has not ended, and says how it died.
-    private mutating func bury() -> ReaderDeath {
+    private func bury() -> ReaderDeath {
         if isReaped { return .crashed }
         // A reader that closed its end is ending already, and its own signal is what we want to know: it gets a
         // moment before it is killed.

@@ -15,7 +15,7 @@ enum ReaderOperation: UInt8 {
     case readStrings
 }
 
-enum ReaderStatus: UInt8 {
+package enum ReaderStatus: UInt8, Sendable {
     case done, failed, missing, unsupported, tooLarge, inconsistent
 }
 

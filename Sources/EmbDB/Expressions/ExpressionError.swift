@@ -9,8 +9,9 @@ package struct ExpressionError: Error, Sendable, Hashable, CustomStringConvertib
 
     /// The expression, and below it a caret under the wrong place.
     package var details: String? {
-        let line = String(text.map { $0.isWhitespace ? " " : $0 })
-        return line + "\n" + String(repeating: " ", count: position) + "^"
+        // One column for each character, so that the caret stands below the right one.
+        let line = text.map { $0.isWhitespace || String($0).withoutControlCharacters != String($0) ? " " : $0 }
+        return String(line) + "\n" + String(repeating: " ", count: position) + "^"
     }
 
     /// Three lines: the expression, the caret, the message.
