@@ -1,7 +1,7 @@
 /// What is wrong with a file of cells, where in it, and what to do.
-public struct AnnDataError: Error, Sendable, CustomStringConvertible {
+package struct AnnDataError: Error, Sendable, CustomStringConvertible {
     /// The kind of the failure, for programs.
-    public enum Code: String, Sendable {
+    package enum Code: String, Sendable {
         case notFound, isDirectory, permissionDenied, empty, notHDF5
         /// The file ends before what its header promises.
         case truncated
@@ -27,21 +27,21 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The kind of the failure.
-    public let code: Code
+    package let code: Code
     /// The file as the caller named it.
-    public let file: String
+    package let file: String
     /// The element inside of the file, such as `layers/counts/indices`.
-    public let path: String?
+    package let path: String?
     /// Row (cell, or entry of a column), from 0.
-    public let row: Int?
+    package let row: Int?
     /// Column (gene), from 0.
-    public let column: Int?
+    package let column: Int?
     /// The offending value.
-    public let value: Double?
+    package let value: Double?
     /// What is wrong, without the place.
-    public let detail: String
+    package let detail: String
     /// What to do about it; nil for what the kind of failure tells.
-    public let advice: String?
+    package let advice: String?
 
     package init(
         _ code: Code, file: String, path: String? = nil, row: Int? = nil, column: Int? = nil, value: Double? = nil,
@@ -58,7 +58,7 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
     }
 
     /// One line: what is wrong (where): what to do.
-    public var description: String {
+    package var description: String {
         var place = file
         if let path { place += ", " + path }
         if let row { place += ", row \(row)" }

@@ -1,41 +1,41 @@
 /// Sizes of a BERT encoder (Devlin et al. 2019) as Geneformer has it: learned absolute positions, layer norm after
 /// each residual sum ("post-norm"), a masked-gene head whose matrix is the word embedding.
-public struct BertConfiguration: Sendable, Equatable {
+package struct BertConfiguration: Sendable, Equatable {
     /// The function between the two linear layers of a feed-forward block, and in the masked-gene head.
-    public enum Activation: String, Sendable, Codable {
+    package enum Activation: String, Sendable, Codable {
         case relu
         /// x/2 · (1 + erf(x/√2)), the exact form.
         case gelu
     }
 
     /// Tokens, 0..<vocabularySize.
-    public let vocabularySize: Int
+    package let vocabularySize: Int
     /// Width of the hidden states, h.
-    public let hiddenSize: Int
+    package let hiddenSize: Int
     /// Transformer layers, one after the other.
-    public let layerCount: Int
+    package let layerCount: Int
     /// Attention heads of a layer; each is `hiddenSize / headCount` wide.
-    public let headCount: Int
+    package let headCount: Int
     /// Width between the two linear layers of a feed-forward block.
-    public let feedForwardSize: Int
+    package let feedForwardSize: Int
     /// Positions: the longest cell, in tokens.
-    public let maximumLength: Int
+    package let maximumLength: Int
     /// The function in the feed-forward blocks and the masked-gene head.
-    public let activation: Activation
+    package let activation: Activation
     /// Added to the variance in a layer norm.
-    public let layerNormEpsilon: Float
+    package let layerNormEpsilon: Float
     /// Rows of the token-type table; only row 0 is used.
-    public let tokenTypeCount: Int
+    package let tokenTypeCount: Int
     /// The token that fills up batches; its embedding starts as zeros. nil if there is none.
-    public let paddingToken: Int?
+    package let paddingToken: Int?
 
     /// The width of one head.
-    public var headSize: Int { hiddenSize / headCount }
+    package var headSize: Int { hiddenSize / headCount }
 
     /// Takes plain values and checks them.
     ///
     /// - Throws: ``TransformerError`` `wrongConfiguration` that names the value.
-    public init(
+    package init(
         vocabularySize: Int, hiddenSize: Int, layerCount: Int, headCount: Int, feedForwardSize: Int,
         maximumLength: Int, activation: Activation = .relu, layerNormEpsilon: Float = 1e-12,
         tokenTypeCount: Int = 2, paddingToken: Int? = 0
@@ -79,11 +79,11 @@ public struct BertConfiguration: Sendable, Equatable {
     }
 
     /// Numbers to learn, the masked-gene head included, which shares its matrix with the word embedding.
-    public var parameterCount: Int { BertLayout(self, heads: .languageModel).parameterCount }
+    package var parameterCount: Int { BertLayout(self, heads: .languageModel).parameterCount }
 
     /// Floating-point operations (a multiplication and an addition are two) of one cell of `length` tokens through
     /// the first `layers` layers: linear layers and attention products, without the element-wise rest.
-    public func operations(length: Int, layers: Int) -> Int {
+    package func operations(length: Int, layers: Int) -> Int {
         let linear = 2 * length * (4 * hiddenSize * hiddenSize + 2 * hiddenSize * feedForwardSize)
         let attention = 4 * length * length * hiddenSize
         return layers * (linear + attention)

@@ -1,45 +1,45 @@
 /// Why a model file could not be opened, read or written.
-public struct CheckpointError: Error, Sendable, CustomStringConvertible {
+package struct CheckpointError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure. New kinds may come with later versions.
-    public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    package struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
         /// The name of the kind.
-        public let rawValue: String
+        package let rawValue: String
         /// A kind of this name.
-        public init(rawValue: String) { self.rawValue = rawValue }
+        package init(rawValue: String) { self.rawValue = rawValue }
         /// The name of the kind.
-        public var description: String { rawValue }
+        package var description: String { rawValue }
 
         /// There is no such file or folder.
-        public static let notFound = Code(rawValue: "notFound")
+        package static let notFound = Code(rawValue: "notFound")
         /// The file is there, but the system does not let it be read.
-        public static let notReadable = Code(rawValue: "notReadable")
+        package static let notReadable = Code(rawValue: "notReadable")
         /// The file could not be written.
-        public static let notWritable = Code(rawValue: "notWritable")
+        package static let notWritable = Code(rawValue: "notWritable")
         /// The file's bytes contradict its format.
-        public static let malformed = Code(rawValue: "malformed")
+        package static let malformed = Code(rawValue: "malformed")
         /// The file is what it says, but this program does not read that kind.
-        public static let unsupported = Code(rawValue: "unsupported")
+        package static let unsupported = Code(rawValue: "unsupported")
         /// A tensor that the model needs is not in the file.
-        public static let missingTensor = Code(rawValue: "missingTensor")
+        package static let missingTensor = Code(rawValue: "missingTensor")
         /// A tensor has another shape than the configuration asks for.
-        public static let wrongShape = Code(rawValue: "wrongShape")
+        package static let wrongShape = Code(rawValue: "wrongShape")
         /// A size in the file is past what the format or the machine allows.
-        public static let tooLarge = Code(rawValue: "tooLarge")
+        package static let tooLarge = Code(rawValue: "tooLarge")
     }
 
     /// The kind of failure.
-    public let code: Code
+    package let code: Code
     /// The file, as the caller named it.
-    public let file: String
+    package let file: String
     /// The tensor in question, if it is about one.
-    public let tensor: String?
+    package let tensor: String?
     /// What is wrong, without the file and the tensor.
-    public let detail: String
+    package let detail: String
     /// What to do about it; nil for what the kind of failure tells.
-    public let advice: String?
+    package let advice: String?
 
     /// A failure of kind `code` in `file`.
-    public init(_ code: Code, file: String, tensor: String? = nil, detail: String, advice: String? = nil) {
+    package init(_ code: Code, file: String, tensor: String? = nil, detail: String, advice: String? = nil) {
         self.code = code
         self.file = file
         self.tensor = tensor
@@ -48,7 +48,7 @@ public struct CheckpointError: Error, Sendable, CustomStringConvertible {
     }
 
     /// One line: what is wrong (where): what to do.
-    public var description: String {
+    package var description: String {
         "\(detail) (\(file)\(tensor.map { ", tensor \($0)" } ?? "")): \(advice ?? code.advice)"
     }
 }

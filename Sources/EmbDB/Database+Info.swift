@@ -20,7 +20,7 @@ extension Database {
                 return DatabaseInfo(
                     format: Int(Layout.formatVersion), summary: try DatabaseSummary(reading: transaction),
                     layer: state.embedding?.layer, pooling: state.embedding?.pooling, obsm: state.embedding?.obsm,
-                    metric: state.embedding?.metric,
+                    metric: state.embedding.flatMap { EmbeddingMetric(rawValue: $0.metric) },
                     obs: state.columns.map { ($0.name, $0.kind.rawValue) },
                     genes: try state.model.map { try StoredModel.record($0, in: transaction).geneCount },
                     fileBytes: Int(try environment.fileBytes()),

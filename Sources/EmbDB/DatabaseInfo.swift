@@ -30,8 +30,8 @@ public struct DatabaseInfo: Sendable {
     public let pooling: EmbeddingPooling?
     /// The key of obsm that the embeddings were imported from; nil for those of the model.
     public let obsm: String?
-    /// "cosine", "l2" or "ip"; nil while there are no embeddings.
-    public let metric: String?
+    /// How embeddings are compared; nil while there are none.
+    public let metric: EmbeddingMetric?
     /// obs columns in order, with their types ("number", "integer", "category", "boolean").
     public let obs: [(name: String, type: String)]
     /// Genes of the vocabulary; nil without a model.

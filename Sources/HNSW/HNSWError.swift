@@ -1,7 +1,7 @@
 /// A stored graph is not what a builder wrote.
-public struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong.
-    public enum Code: String, Sendable {
+    package enum Code: String, Sendable {
         /// A node or an entry links to a row that does not exist.
         case idOutOfRange
         /// A node links to itself.
@@ -15,16 +15,16 @@ public struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// What is wrong.
-    public let code: Code
+    package let code: Code
     /// The row whose links are wrong, or that is unreachable; nil for the entry table.
-    public let row: Int?
+    package let row: Int?
     /// The offending link, if there is one.
-    public let link: Int?
+    package let link: Int?
     /// Rows in the graph.
-    public let count: Int
+    package let count: Int
 
     /// One line: what is wrong (where): what to do.
-    public var description: String {
+    package var description: String {
         let place = row.map { "row \($0)" } ?? "the entry table"
         let fact =
             switch code {

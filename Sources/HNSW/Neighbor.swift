@@ -1,21 +1,21 @@
 /// A row of an answer and how far it is from the query.
-public struct Neighbor: Sendable, Hashable {
+package struct Neighbor: Sendable, Hashable {
     /// The row in the searched set.
-    public let row: Int
+    package let row: Int
     /// In the units of ``Metric``; computed on the f32 vectors.
-    public let distance: Float
+    package let distance: Float
 
     /// The row `row` at `distance` from the query.
-    public init(row: Int, distance: Float) {
+    package init(row: Int, distance: Float) {
         self.row = row
         self.distance = distance
     }
 }
 
 /// What a search did.
-public struct SearchReport: Sendable, Hashable {
+package struct SearchReport: Sendable, Hashable {
     /// Which way the answer was found.
-    public enum Method: String, Sendable, Codable {
+    package enum Method: String, Sendable, Codable {
         /// A walk of the graph on int8 codes, re-ranked on f32.
         case graph
         /// All rows that the filter keeps, on int8 codes, re-ranked on f32.
@@ -25,9 +25,9 @@ public struct SearchReport: Sendable, Hashable {
     }
 
     /// Which way the answer was found.
-    public var method: Method
+    package var method: Method
     /// Number of distances computed, of codes and of f32 vectors.
-    public var candidates: Int
+    package var candidates: Int
 }
 
 /// A distance and a row as one integer that sorts by distance, then row; the lowest bit is free for a mark.

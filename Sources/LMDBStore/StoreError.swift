@@ -2,9 +2,9 @@ internal import CLMDB
 internal import Glibc
 
 /// What went wrong with a database file: a code to decide by, the place, and one line for people.
-public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failure.
-    public enum Code: String, Sendable {
+    package enum Code: String, Sendable {
         /// There is no such file.
         case notFound
         /// The file is something else, or empty.
@@ -44,21 +44,21 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// What kind of failure.
-    public let code: Code
+    package let code: Code
     /// The database file.
-    public let path: String
+    package let path: String
     /// The table in it, if the failure is in one.
-    public let table: String?
+    package let table: String?
     /// The block of a block column, if the failure is in one.
-    public let block: Int?
+    package let block: Int?
     /// `errno` or LMDB's code, if one of them spoke.
-    public let systemCode: CInt?
+    package let systemCode: CInt?
     /// Bytes that are missing at the end (`truncated`).
-    public let missingBytes: UInt64?
+    package let missingBytes: UInt64?
     /// What is wrong, without the place.
-    public let reason: String
+    package let reason: String
     /// What to do, empty if there is nothing to say.
-    public let advice: String
+    package let advice: String
 
     package init(
         _ code: Code, path: String, table: String? = nil, block: Int? = nil, systemCode: CInt? = nil,
@@ -75,7 +75,7 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// One line: what is wrong (where): what to do.
-    public var description: String {
+    package var description: String {
         var place = path
         if let table { place += ", table \(table)" }
         if let block { place += ", block \(block)" }

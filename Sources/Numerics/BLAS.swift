@@ -1,9 +1,9 @@
 internal import COpenBLAS
 
 /// What the installed OpenBLAS is, and whether it computes rightly.
-public enum BLAS {
+package enum BLAS {
     /// The kernel that OpenBLAS took for this CPU ("SkylakeX", "Haswell", …).
-    public static var kernelName: String {
+    package static var kernelName: String {
         guard let name = openblas_get_corename() else { return "unknown" }
         return String(cString: name)
     }
@@ -31,7 +31,7 @@ public enum BLAS {
     /// this finds it before it spoils embeddings.
     ///
     /// - Throws: ``BLASError`` with the kernel's name and the largest difference.
-    public static func selfCheck() throws(BLASError) {
+    package static func selfCheck() throws(BLASError) {
         let (m, n, k) = (37, 45, 67)
         var random = SeededRandom(seed: 1)
         let a = (0..<m * k).map { _ in Float(random.normal()) }
@@ -58,14 +58,14 @@ public enum BLAS {
 }
 
 /// OpenBLAS gave a wrong product on this CPU.
-public struct BLASError: Error, Sendable, CustomStringConvertible {
+package struct BLASError: Error, Sendable, CustomStringConvertible {
     /// The kernel that OpenBLAS took.
-    public let kernel: String
+    package let kernel: String
     /// The largest difference from a plain loop; NaN if the product was not even a number.
-    public let difference: Double
+    package let difference: Double
 
     /// One line: what is wrong (where): what to do.
-    public var description: String {
+    package var description: String {
         "OpenBLAS computes wrongly on this CPU (kernel \(kernel), a small product is off by \(difference)): "
             + "set OPENBLAS_CORETYPE=Haswell in the environment, or install a newer OpenBLAS"
     }

@@ -1,19 +1,19 @@
 /// A set of rows, one bit each: which cells an expression keeps, which are deleted.
-public struct Bitmap: Sendable, Equatable {
+package struct Bitmap: Sendable, Equatable {
     /// Number of rows, members or not.
-    public let count: Int
+    package let count: Int
     /// 64 rows a word, the lowest row in the lowest bit; bits past `count` are 0.
     package private(set) var words: [UInt64]
 
     /// `count` rows, all in or all out.
-    public init(count: Int, filled: Bool = false) {
+    package init(count: Int, filled: Bool = false) {
         self.count = count
         words = [UInt64](repeating: filled ? .max : 0, count: (count + 63) / 64)
         clearTail()
     }
 
     /// Whether `row` is in the set; false outside of 0..<count.
-    public subscript(row: Int) -> Bool {
+    package subscript(row: Int) -> Bool {
         get { row >= 0 && row < count && words[row >> 6] >> UInt64(row & 63) & 1 == 1 }
         set {
             precondition(row >= 0 && row < count, "row \(row) of \(count)")
@@ -23,10 +23,10 @@ public struct Bitmap: Sendable, Equatable {
     }
 
     /// Number of rows in the set. O(count / 64).
-    public var population: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+    package var population: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
     /// The rows in the set, ascending.
-    public var rows: [Int] {
+    package var rows: [Int] {
         var result: [Int] = []
         result.reserveCapacity(population)
         for (index, word) in words.enumerated() {
@@ -40,19 +40,19 @@ public struct Bitmap: Sendable, Equatable {
     }
 
     /// Keeps the rows that are in both.
-    public mutating func formIntersection(_ other: Bitmap) {
+    package mutating func formIntersection(_ other: Bitmap) {
         precondition(count == other.count, "bitmaps of different sizes")
         for index in words.indices { words[index] &= other.words[index] }
     }
 
     /// Adds the rows of `other`.
-    public mutating func formUnion(_ other: Bitmap) {
+    package mutating func formUnion(_ other: Bitmap) {
         precondition(count == other.count, "bitmaps of different sizes")
         for index in words.indices { words[index] |= other.words[index] }
     }
 
     /// Turns members into non-members and the other way round.
-    public mutating func invert() {
+    package mutating func invert() {
         for index in words.indices { words[index] = ~words[index] }
         clearTail()
     }

@@ -1,21 +1,21 @@
 /// A dense matrix of 32-bit floats, rows one after another: element (r, c) is `values[r * columns + c]`.
-public struct Matrix: Sendable, Equatable {
+package struct Matrix: Sendable, Equatable {
     /// Number of rows.
-    public let rows: Int
+    package let rows: Int
     /// Number of columns.
-    public let columns: Int
+    package let columns: Int
     /// All elements, row-major, `rows * columns` of them.
-    public var values: [Float]
+    package var values: [Float]
 
     /// A matrix of zeros of shape [rows, columns].
-    public init(rows: Int, columns: Int) {
+    package init(rows: Int, columns: Int) {
         self.rows = rows
         self.columns = columns
         values = [Float](repeating: 0, count: rows * columns)
     }
 
     /// Takes `values`, row-major; its count must be `rows * columns`.
-    public init(rows: Int, columns: Int, values: [Float]) {
+    package init(rows: Int, columns: Int, values: [Float]) {
         precondition(values.count == rows * columns, "a [\(rows), \(columns)] matrix has not \(values.count) elements")
         self.rows = rows
         self.columns = columns
@@ -23,5 +23,5 @@ public struct Matrix: Sendable, Equatable {
     }
 
     /// The elements of row `index`. Shape [columns].
-    public subscript(row index: Int) -> ArraySlice<Float> { values[index * columns..<(index + 1) * columns] }
+    package subscript(row index: Int) -> ArraySlice<Float> { values[index * columns..<(index + 1) * columns] }
 }

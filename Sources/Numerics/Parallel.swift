@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// Loops over cells, spread over threads. What is computed for an index must depend on the index alone; then the
 /// results are the same for any number of threads.
-public enum Parallel {
+package enum Parallel {
     /// All cores of the machine that this process may use.
-    public static var availableThreads: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
+    package static var availableThreads: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
 
     /// Runs `body(&state, index)` for every index of 0..<count on up to `threads` threads, each with a state of its
     /// own (scratch memory). Indices are handed out in ascending order, `grain` at a time. Returns when all are

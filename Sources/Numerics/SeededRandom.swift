@@ -1,12 +1,12 @@
 /// xoshiro256** (Blackman and Vigna 2018), seeded by SplitMix64: the same numbers on every machine for one seed.
-public struct SeededRandom: RandomNumberGenerator, Sendable {
+package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var s0: UInt64
     private var s1: UInt64
     private var s2: UInt64
     private var s3: UInt64
 
     /// A generator whose numbers depend on `seed` alone.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         var z = seed
         func split(_ z: inout UInt64) -> UInt64 {
             z &+= 0x9E37_79B9_7F4A_7C15
@@ -22,7 +22,7 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
     }
 
     /// The next 64 random bits.
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         let product = s1 &* 5
         let result = ((product << 7) | (product >> 57)) &* 9
         let t = s1 << 17
@@ -36,16 +36,16 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
     }
 
     /// Uniform in [0, 1), with 53 random bits.
-    public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+    package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
     /// Standard normal, by the polar-free Box–Muller form (one of the pair is dropped for simplicity).
-    public mutating func normal() -> Double {
+    package mutating func normal() -> Double {
         let radius = (-2 * logarithm(1 - uniform())).squareRoot()
         return radius * cosine(2 * Double.pi * uniform())
     }
 
     /// `count` different numbers of 0..<`bound`, ascending; all of them if `count >= bound`. O(bound).
-    public mutating func sample(_ count: Int, of bound: Int) -> [Int] {
+    package mutating func sample(_ count: Int, of bound: Int) -> [Int] {
         guard count < bound else { return Array(0..<max(0, bound)) }
         var chosen: [Int] = []
         chosen.reserveCapacity(count)

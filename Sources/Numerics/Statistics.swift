@@ -3,19 +3,19 @@
 ///
 /// - Returns: z (positive where `sample` ranks higher) and the p value; (0, 1) where one side is empty.
 /// - Complexity: O(*n* log *n*) in all values.
-public func rankSumTest(_ sample: [Double], against rest: [Double]) -> (z: Double, pValue: Double) {
+package func rankSumTest(_ sample: [Double], against rest: [Double]) -> (z: Double, pValue: Double) {
     RankedReference(rest).test(sample)
 }
 
 /// A reference distribution that many samples are tested against; sorted once.
-public struct RankedReference: Sendable {
+package struct RankedReference: Sendable {
     private let sorted: [Double]
 
     /// Sorts `values`. O(*n* log *n*).
-    public init(_ values: [Double]) { sorted = values.sorted() }
+    package init(_ values: [Double]) { sorted = values.sorted() }
 
     /// ``rankSumTest(_:against:)`` of `sample` against this reference. O(*m* log *n*) for a sample of *m*.
-    public func test(_ sample: [Double]) -> (z: Double, pValue: Double) {
+    package func test(_ sample: [Double]) -> (z: Double, pValue: Double) {
         let m = sample.count
         let n = sorted.count
         guard m > 0, n > 0 else { return (0, 1) }
@@ -53,7 +53,7 @@ public struct RankedReference: Sendable {
 }
 
 /// False discovery rates of p values (Benjamini and Hochberg 1995), in the order of the input. NaN counts as 1.
-public func benjaminiHochberg(_ pValues: [Double]) -> [Double] {
+package func benjaminiHochberg(_ pValues: [Double]) -> [Double] {
     let p = pValues.map { $0.isNaN ? 1 : $0 }
     let order = p.indices.sorted { (p[$0], $0) < (p[$1], $1) }
     var rates = [Double](repeating: 1, count: p.count)

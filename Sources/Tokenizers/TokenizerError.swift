@@ -1,49 +1,49 @@
 /// Why a vocabulary could not be read, a gene not be named, or a stored cell not be decoded.
-public struct TokenizerError: Error, Sendable, CustomStringConvertible {
+package struct TokenizerError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure. New kinds may come with later versions.
-    public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    package struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
         /// The name of the kind.
-        public let rawValue: String
+        package let rawValue: String
         /// A kind of this name.
-        public init(rawValue: String) { self.rawValue = rawValue }
+        package init(rawValue: String) { self.rawValue = rawValue }
         /// The name of the kind.
-        public var description: String { rawValue }
+        package var description: String { rawValue }
 
         /// No folder holds a vocabulary.
-        public static let vocabularyNotFound = Code(rawValue: "vocabularyNotFound")
+        package static let vocabularyNotFound = Code(rawValue: "vocabularyNotFound")
         /// A folder holds several vocabularies, and nothing says which one is meant.
-        public static let ambiguousVocabulary = Code(rawValue: "ambiguousVocabulary")
+        package static let ambiguousVocabulary = Code(rawValue: "ambiguousVocabulary")
         /// A file could not be read.
-        public static let notReadable = Code(rawValue: "notReadable")
+        package static let notReadable = Code(rawValue: "notReadable")
         /// A vocabulary contradicts itself or its format.
-        public static let malformedVocabulary = Code(rawValue: "malformedVocabulary")
+        package static let malformedVocabulary = Code(rawValue: "malformedVocabulary")
         /// The vocabulary has no such gene.
-        public static let unknownGene = Code(rawValue: "unknownGene")
+        package static let unknownGene = Code(rawValue: "unknownGene")
         /// A name means several genes.
-        public static let ambiguousGene = Code(rawValue: "ambiguousGene")
+        package static let ambiguousGene = Code(rawValue: "ambiguousGene")
         /// None of a file's genes is in the vocabulary.
-        public static let noKnownGene = Code(rawValue: "noKnownGene")
+        package static let noKnownGene = Code(rawValue: "noKnownGene")
         /// A perturbation or an encoder that makes no sense.
-        public static let invalidRequest = Code(rawValue: "invalidRequest")
+        package static let invalidRequest = Code(rawValue: "invalidRequest")
         /// The bytes of a stored cell contradict their format.
-        public static let malformedCell = Code(rawValue: "malformedCell")
+        package static let malformedCell = Code(rawValue: "malformedCell")
     }
 
     /// The kind of failure.
-    public let code: Code
+    package let code: Code
     /// The file, if it is about one.
-    public let file: String?
+    package let file: String?
     /// The line of the file, counted from 1, if it is about one.
-    public let line: Int?
+    package let line: Int?
     /// The gene as it was named, if it is about one.
-    public let gene: String?
+    package let gene: String?
     /// What is wrong, without the file and the line.
-    public let detail: String
+    package let detail: String
     /// What to do about it; nil for what the kind of failure tells.
-    public let advice: String?
+    package let advice: String?
 
     /// A failure of kind `code`.
-    public init(
+    package init(
         _ code: Code, file: String? = nil, line: Int? = nil, gene: String? = nil, detail: String, advice: String? = nil
     ) {
         self.code = code
@@ -55,7 +55,7 @@ public struct TokenizerError: Error, Sendable, CustomStringConvertible {
     }
 
     /// One line: what is wrong (where): what to do.
-    public var description: String {
+    package var description: String {
         let place = file.map { " (\($0)\(line.map { ", line \($0)" } ?? ""))" } ?? ""
         return "\(detail)\(place): \(advice ?? code.advice)"
     }

@@ -22,7 +22,7 @@ struct Info: ParsableCommand {
                 "embeddings",
                 .object([
                     ("layer", JSON(info.layer?.rawValue)), ("pool", JSON(info.pooling?.rawValue)),
-                    ("obsm", JSON(info.obsm)), ("metric", JSON(info.metric)),
+                    ("obsm", JSON(info.obsm)), ("metric", JSON(info.metric?.rawValue)),
                 ])
             ),
             ("obs", .object(info.obs.map { ($0.name, .string($0.type)) })), ("genes", JSON(info.genes)),
@@ -54,9 +54,11 @@ struct Info: ParsableCommand {
         let isImported = info.metric != nil && info.summary.model == nil
         table.add("model", info.summary.model?.text ?? (isImported ? "none: the embeddings are imported" : "none yet"))
         if let layer = info.layer, let pooling = info.pooling {
-            table.add("embeddings", "\(layer.rawValue) layer, \(pooling.rawValue), \(info.metric ?? "")")
+            table.add("embeddings", "\(layer.rawValue) layer, \(pooling.rawValue), \(info.metric?.rawValue ?? "")")
         }
-        if let obsm = info.obsm { table.add("embeddings", "imported from obsm \(obsm), \(info.metric ?? "")") }
+        if let obsm = info.obsm {
+            table.add("embeddings", "imported from obsm \(obsm), \(info.metric?.rawValue ?? "")")
+        }
         if !isImported { table.add("genes", info.genes.map(TextTable.Cell.integer) ?? .text("none yet")) }
         table.add("file bytes", .bytes(info.fileBytes))
         table.add("cells in the graph", .integer(info.index.indexed))
