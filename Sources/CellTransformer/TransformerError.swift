@@ -23,6 +23,8 @@ public struct TransformerError: Error, Sendable, CustomStringConvertible {
         public static let noSuchPosition = Code(rawValue: "noSuchPosition")
         /// The caller asked to stop between two cells.
         public static let stopped = Code(rawValue: "stopped")
+        /// A hidden state that is not finite, or far larger than a layer norm gives.
+        public static let unusableHiddenState = Code(rawValue: "unusableHiddenState")
         /// The checkpoint has no masked-gene head, so there are no logits.
         public static let noLanguageModelHead = Code(rawValue: "noLanguageModelHead")
     }
