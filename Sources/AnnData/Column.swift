@@ -29,7 +29,7 @@ package struct Column: Sendable {
     package let categories: [String]
     package let isOrdered: Bool
 
-    let file: HDF5File
+    let file: any ElementSource
     /// Values, or codes; nil if unsupported.
     let values: DatasetInfo?
     /// One per value, true where it is missing.

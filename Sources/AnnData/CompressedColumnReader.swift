@@ -5,7 +5,7 @@
 /// and `data` for every block: for E entries, 1 + 12 E / budget passes when rows are read in order. Reading in random
 /// order costs a pass for every range outside of the block.
 struct CompressedColumnReader {
-    private let file: HDF5File
+    private let file: any ElementSource
     private let layer: CountLayer
     private let parts: CountLayer.SparseParts
     private let rule: CountRule
@@ -25,7 +25,8 @@ struct CompressedColumnReader {
     private var valueSlice: [Double] = []
 
     init(
-        _ file: HDF5File, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, _ memoryBudget: Int,
+        _ file: any ElementSource, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule,
+        _ memoryBudget: Int,
         slice: Int
     ) {
         self.file = file

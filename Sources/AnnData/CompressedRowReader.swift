@@ -1,6 +1,6 @@
 /// Rows of a csr_matrix: one contiguous part of `indices` and `data` for a range of rows.
 struct CompressedRowReader {
-    private let file: HDF5File
+    private let file: any ElementSource
     private let layer: CountLayer
     private let parts: CountLayer.SparseParts
     private let rule: CountRule
@@ -9,7 +9,8 @@ struct CompressedRowReader {
     private var columns: [Int] = []
     private var values: [Double] = []
 
-    init(_ file: HDF5File, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, slice: Int) {
+    init(_ file: any ElementSource, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, slice: Int)
+    {
         self.file = file
         self.layer = layer
         self.parts = parts

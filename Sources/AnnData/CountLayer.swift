@@ -78,7 +78,7 @@ extension CountLayer {
 
     /// A look at up to `sampleSize` stored values at five places of the matrix: true if all of them are whole
     /// numbers from 0. For choosing between X, a layer and raw/X; a reader checks every value all the same.
-    package func holdsWholeNumbers(_ file: HDF5File, sampleSize: Int = 20_480) throws(AnnDataError) -> Bool {
+    func holdsWholeNumbers(_ file: any ElementSource, sampleSize: Int = 20_480) throws(AnnDataError) -> Bool {
         var values: [Double] = []
         let places = 5
         let each = max(1, sampleSize / places)
@@ -103,7 +103,7 @@ extension CountLayer {
 
 extension CountLayer.SparseParts {
     /// Lengths and ends of the arrays; what lies between is checked where it is read.
-    func check(_ file: HDF5File, path: String, majorCount: Int) throws(AnnDataError) {
+    func check(_ file: any ElementSource, path: String, majorCount: Int) throws(AnnDataError) {
         for part in [data, indices, indptr] {
             guard part.shape.count == 1 else {
                 throw AnnDataError(
@@ -140,7 +140,7 @@ extension CountLayer.SparseParts {
     }
 
     /// Entries `range` of `indptr`, checked to ascend within the stored entries.
-    func readOffsets(_ file: HDF5File, _ range: Range<Int>, into offsets: inout [Int]) throws(AnnDataError) {
+    func readOffsets(_ file: any ElementSource, _ range: Range<Int>, into offsets: inout [Int]) throws(AnnDataError) {
         try file.read(indptr, start: [range.lowerBound], count: [range.count], into: &offsets)
         var previous = 0
         for (index, offset) in offsets.enumerated() {

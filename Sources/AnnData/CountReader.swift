@@ -11,7 +11,8 @@ package struct CountReader: Sendable {
     /// Entries that are read at once, unless the caller asks for another number: 8 MB of doubles.
     package static let defaultSlice = 1 << 20
 
-    init(_ file: HDF5File, _ layer: CountLayer, _ rule: CountRule, memoryBudget: Int, entriesAtOnce slice: Int) {
+    init(_ file: any ElementSource, _ layer: CountLayer, _ rule: CountRule, memoryBudget: Int, entriesAtOnce slice: Int)
+    {
         precondition(slice > 0, "no entries at once")
         self.layer = layer
         self.rule = rule
@@ -39,7 +40,7 @@ package struct CountReader: Sendable {
 }
 
 /// The error of two entries for one cell and gene.
-func duplicateError(_ file: HDF5File, _ layer: CountLayer, row: Int, column: Int32) -> AnnDataError {
+func duplicateError(_ file: any ElementSource, _ layer: CountLayer, row: Int, column: Int32) -> AnnDataError {
     AnnDataError(
         .inconsistent, file: file.path, path: layer.path, row: row, column: Int(column),
         "two entries for one cell and gene", advice: "call sum_duplicates() on the matrix and save it again")

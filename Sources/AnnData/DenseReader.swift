@@ -3,14 +3,14 @@
 /// A chunked matrix is inflated once when its rows are read in order and one row of chunks fits 512 MiB; otherwise
 /// once per slice.
 struct DenseReader {
-    private let file: HDF5File
+    private let file: any ElementSource
     private let layer: CountLayer
     private let matrix: DatasetInfo
     private let rule: CountRule
     private let slice: Int
     private var values: [Double] = []
 
-    init(_ file: HDF5File, _ layer: CountLayer, _ matrix: DatasetInfo, _ rule: CountRule, slice: Int) {
+    init(_ file: any ElementSource, _ layer: CountLayer, _ matrix: DatasetInfo, _ rule: CountRule, slice: Int) {
         self.file = file
         self.layer = layer
         self.matrix = matrix

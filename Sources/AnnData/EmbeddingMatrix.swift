@@ -2,7 +2,7 @@
 package struct EmbeddingMatrix: Sendable {
     package let rowCount: Int
     package let dimension: Int
-    private let file: HDF5File
+    private let file: any ElementSource
     private let matrix: DatasetInfo
 
     init(_ file: HDF5File, path: String, rowCount: Int) throws(AnnDataError) {

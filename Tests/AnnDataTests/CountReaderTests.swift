@@ -13,7 +13,7 @@ import Testing
 
     @Test("every layout, type and compression gives the same counts, in any order of ranges", arguments: files)
     func layouts(name: String) throws {
-        let file = try AnnDataFile(path: Fixture.path(name))
+        let file = try CellFile(path: Fixture.path(name))
         #expect(file.cellCount == Fixture.cells)
         #expect(file.layerNames == ["X"])
         #expect(try file.holdsWholeNumbers(layer: "X"))
@@ -36,7 +36,7 @@ import Testing
     @Test(
         "a matrix by columns is read in blocks of rows as small as the budget asks for", arguments: [0, 60, 200, 4096])
     func columnBlocks(budget: Int) throws {
-        let file = try AnnDataFile(path: Fixture.path("csc_float32_gzip"))
+        let file = try CellFile(path: Fixture.path("csc_float32_gzip"))
         var reader = try file.countReader(layer: "X", rule: .counts, memoryBudget: budget)
         var batch = CountBatch()
         for rows in [0..<7, 7..<23, 2..<4] {
@@ -47,7 +47,7 @@ import Testing
 
     @Test("explicit zeros are dropped")
     func explicitZeros() throws {
-        var reader = try AnnDataFile(path: Fixture.path("explicit_zeros")).countReader(layer: "X", rule: .counts)
+        var reader = try CellFile(path: Fixture.path("explicit_zeros")).countReader(layer: "X", rule: .counts)
         var batch = CountBatch()
         try reader.read(rows: 0..<Fixture.cells, into: &batch)
         let stored = Fixture.rows(0..<Fixture.cells).reduce(0) { $0 + $1.count }
@@ -59,7 +59,7 @@ import Testing
         "a matrix without cells or without genes is read as such",
         arguments: ["no_cells", "no_genes", "no_genes_dense"])
     func emptyMatrices(name: String) throws {
-        let file = try AnnDataFile(path: Fixture.path(name))
+        let file = try CellFile(path: Fixture.path(name))
         #expect(try file.holdsWholeNumbers(layer: "X"))
         var reader = try file.countReader(layer: "X", rule: .counts)
         var batch = CountBatch()
@@ -72,7 +72,7 @@ import Testing
 
     @Test("layers and raw/X are read with their own genes, X with fractions by the rule normalized")
     func layers() throws {
-        let file = try AnnDataFile(path: Fixture.path("frames"))
+        let file = try CellFile(path: Fixture.path("frames"))
         #expect(file.layerNames == ["X", "layers/counts", "layers/dense", "raw/X"])
         var batch = CountBatch()
         for layer in ["layers/counts", "counts", "dense"] {
@@ -177,7 +177,7 @@ import Testing
 
     private func read(_ name: String, _ rule: CountRule = .counts) -> AnnDataError? {
         thrown { () throws(AnnDataError) in
-            var reader = try AnnDataFile(path: Fixture.path(name)).countReader(layer: "X", rule: rule)
+            var reader = try CellFile(path: Fixture.path(name)).countReader(layer: "X", rule: rule)
             var batch = CountBatch()
             try reader.read(rows: 0..<Fixture.cells, into: &batch)
         }

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct DamageTests {
     /// Reads all that the module reads.
     static func readAll(_ path: String) throws(AnnDataError) {
-        let file = try AnnDataFile(path: path)
+        let file = try CellFile(path: path)
         for frame in [file.obs, file.`var`] {
             _ = try frame.names(0..<frame.count)
             for name in frame.columnNames {
@@ -39,7 +39,7 @@ import Testing
     func notHDF5() throws {
         let folder = try TemporaryFolder()
         func code(_ path: String) -> AnnDataError.Code? {
-            thrown { () throws(AnnDataError) in _ = try AnnDataFile(path: path) }?.code
+            thrown { () throws(AnnDataError) in _ = try CellFile(path: path) }?.code
         }
         #expect(code(folder.file("nothing.h5ad")) == .notFound)
         #expect(code(folder.path) == .isDirectory)
@@ -64,10 +64,10 @@ import Testing
         let original = try Data(contentsOf: URL(fileURLWithPath: Fixture.path("csr_float32_plain")))
         let path = folder.file("block.h5ad")
         try (Data(count: 1024) + original).write(to: URL(fileURLWithPath: path))
-        let file = try AnnDataFile(path: path)
+        let file = try CellFile(path: path)
         #expect(file.cellCount == Fixture.cells)
         #expect(file.fingerprint.size == Int64(original.count + 1024))
-        #expect(file.fingerprint == (try AnnDataFile(path: path)).fingerprint)
+        #expect(file.fingerprint == (try CellFile(path: path)).fingerprint)
         #expect(file.fingerprint.modified > 1_600_000_000_000_000_000)
     }
 
@@ -118,7 +118,7 @@ import Testing
 
     @Test("threads may share a file; each gets its own answers")
     func threads() throws {
-        let file = try AnnDataFile(path: Fixture.path("frames"))
+        let file = try CellFile(path: Fixture.path("frames"))
         let failures = Mutex(0)
         Parallel.forEach(64, threads: 4, makeState: { CountBatch() }) { batch, index in
             let layer = ["layers/counts", "raw/X"][index % 2]
@@ -166,7 +166,7 @@ import Testing
         try FileManager.default.copyItem(atPath: Fixture.path("frames"), toPath: path)
         var readers: [Int32] = []
         do {
-            let file = try AnnDataFile(path: path)
+            let file = try CellFile(path: path)
             readers = try Self.readers(of: path)
             #expect(readers.count == 1)
             for reader in readers {

@@ -5,12 +5,12 @@ import Testing
     static let n = Fixture.cells
 
     private func column(_ name: String, _ file: String = "frames") throws -> Column {
-        try AnnDataFile(path: Fixture.path(file)).obs.column(named: name)
+        try CellFile(path: Fixture.path(file)).obs.column(named: name)
     }
 
     @Test("obs and var list their rows and columns in the file's order")
     func listing() throws {
-        let file = try AnnDataFile(path: Fixture.path("frames"))
+        let file = try CellFile(path: Fixture.path("frames"))
         #expect(file.obs.count == Self.n)
         #expect(
             file.obs.columnNames == [
@@ -73,7 +73,7 @@ import Testing
 
     @Test("an index of nullable texts, as pandas 3 writes it, is an index")
     func nullableIndex() throws {
-        let file = try AnnDataFile(path: Fixture.path("frames_nullable_index"))
+        let file = try CellFile(path: Fixture.path("frames_nullable_index"))
         #expect(file.obs.index.encoding == "nullable-string-array")
         #expect(try file.obs.names(0..<2) == ["cell0", "cell1"])
     }
@@ -97,7 +97,7 @@ import Testing
 
     @Test("a column that is not there is an error that names the nearest ones")
     func missingColumn() throws {
-        let obs = try AnnDataFile(path: Fixture.path("frames")).obs
+        let obs = try CellFile(path: Fixture.path("frames")).obs
         for (name, near) in [("Flaot", "float"), ("categry", "category"), ("nullable text", "nullable_text")] {
             let error = thrown { () throws(AnnDataError) in _ = try obs.column(named: name) }
             #expect(error?.code == .noSuchElement)
@@ -108,18 +108,18 @@ import Testing
     @Test("a code without a category and a column of another length are errors")
     func inconsistent() throws {
         let code = thrown { () throws(AnnDataError) in
-            _ = try AnnDataFile(path: Fixture.path("bad_code")).obs.column(named: "kind").read(rows: 1..<9)
+            _ = try CellFile(path: Fixture.path("bad_code")).obs.column(named: "kind").read(rows: 1..<9)
         }
         #expect(code?.code == .inconsistent && code?.row == 3 && code?.value == 2)
         let short = thrown { () throws(AnnDataError) in
-            _ = try AnnDataFile(path: Fixture.path("bad_column_length")).obs.column(named: "short")
+            _ = try CellFile(path: Fixture.path("bad_column_length")).obs.column(named: "short")
         }
         #expect(short?.code == .inconsistent && short?.path == "obs/short")
     }
 
     @Test("a dense matrix of obsm is read by rows")
     func embeddings() throws {
-        let file = try AnnDataFile(path: Fixture.path("frames"))
+        let file = try CellFile(path: Fixture.path("frames"))
         #expect(file.obsmKeys == ["X_pca"])
         let matrix = try file.embedding("X_pca")
         #expect(matrix.rowCount == Self.n && matrix.dimension == 3)

@@ -30,7 +30,7 @@ import Testing
     func realFile(
         path: String, layer: String, cells: Int, genes: Int, stored: Int, sum: Double
     ) throws {
-        let file = try AnnDataFile(path: SharedData.path("data/\(path).h5ad"))
+        let file = try CellFile(path: SharedData.path("data/\(path).h5ad"))
         #expect(file.cellCount == cells)
         #expect(try file.genes(of: layer).count == genes)
         for frame in [file.obs, file.`var`] {
@@ -60,7 +60,7 @@ import Testing
         "the embeddings of a real obsm are read",
         .enabled(if: SharedData.has("data/heart_san_multiome"), "skipped: ../shared/data is not there"))
     func realEmbeddings() throws {
-        let file = try AnnDataFile(
+        let file = try CellFile(
             path: SharedData.path("data/heart_san_multiome/heart_san_1000_transcriptformer_embeddings.h5ad"))
         let matrix = try file.embedding("X_transcriptformer")
         #expect(matrix.rowCount == 1000 && matrix.dimension == 2048)

@@ -11,7 +11,7 @@ struct FixtureCounts {
     private(set) var totals: [String: Double] = [:]
 
     init(_ path: String) throws {
-        let file = try AnnDataFile(path: path)
+        let file = try CellFile(path: path)
         let ids = try file.obs.index.readTexts(rows: 0..<file.cellCount)
         let genes = try file.genes(of: "X")
         let names = try genes.index.readTexts(rows: 0..<genes.count)

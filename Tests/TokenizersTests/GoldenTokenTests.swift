@@ -45,7 +45,7 @@ struct GoldenTokenTests {
 
         let dictionaries = SharedData.path("data/geneformer/" + (version == "v1" ? "gc30M" : "gc104M"))
         let vocabulary = try Vocabulary(files: VocabularyFiles.find(in: [dictionaries]))
-        let cells = try AnnDataFile(path: SharedData.path(file.path))
+        let cells = try CellFile(path: SharedData.path(file.path))
         let ids = try cells.var.column(named: "ensembl_id").readTexts(rows: 0..<cells.var.count).map { $0 ?? "" }
         let genes = try GeneColumns(ids: ids, vocabulary: vocabulary)
         let encoder = try RankValueEncoder(vocabulary: vocabulary, maximumLength: version == "v1" ? 2048 : 4096)

@@ -5,7 +5,7 @@ internal import Tokenizers
 /// A file of cells, open, with the choices made: which matrix, which genes, which names, which cells.
 struct CellSource {
     let path: String
-    let file: AnnDataFile
+    let file: CellFile
     /// SHA-256 of the file's bytes.
     let sha256: String
     let layer: String
@@ -27,7 +27,7 @@ struct CellSource {
             throw EmbDBError(
                 .input, "zarr is not supported (\(path)): read it with anndata.read_zarr and write it as .h5ad")
         }
-        file = try AnnDataFile(path: path)
+        file = try CellFile(path: path)
         sha256 = try SHA256.ofFile(path, control: control)
         layer = try Self.chooseLayer(file, options)
         let genes = try GeneColumnChoice(file: file, layer: layer, column: options.geneColumn, vocabulary: vocabulary)
@@ -55,7 +55,7 @@ struct CellSource {
     }
 
     /// X if it holds whole numbers, else layers/counts or raw/X if they do.
-    private static func chooseLayer(_ file: AnnDataFile, _ options: IngestOptions) throws -> String {
+    private static func chooseLayer(_ file: CellFile, _ options: IngestOptions) throws -> String {
         if let name = options.layer { return try file.layer(name).path }
         let candidates = ["X", "layers/counts", "raw/X"].filter(file.layerNames.contains)
         guard let first = candidates.first else {
@@ -102,7 +102,7 @@ struct CellSource {
 
 /// The obs of a file, for expressions; columns are read whole when an expression names them.
 struct SourceObs: ObsTable {
-    let file: AnnDataFile
+    let file: CellFile
     let cells: Column
 
     var cellCount: Int { file.cellCount }

@@ -22,7 +22,7 @@ struct GeneColumnChoice {
     /// genes as the one that knows most.
     ///
     /// - Throws: `AnnDataError` for a column that is not there; `TokenizerError` `noKnownGene` with the likely reason.
-    init(file: AnnDataFile, layer: String, column: String?, vocabulary: Vocabulary) throws {
+    init(file: CellFile, layer: String, column: String?, vocabulary: Vocabulary) throws {
         let frame = try file.genes(of: layer)
         func names(_ column: Column) throws -> [String] {
             try column.readTexts(rows: 0..<frame.count).map { $0 ?? "" }

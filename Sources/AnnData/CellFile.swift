@@ -2,7 +2,7 @@
 ///
 /// Format: https://anndata.readthedocs.io/en/stable/fileformat-prose.html. HDF5 is read in a child process (see
 /// `HDF5File`), which ends when the last value that refers to the file is gone.
-package struct AnnDataFile: Sendable {
+package struct CellFile: Sendable {
     package let path: String
     /// The cells.
     package let obs: DataFrame
