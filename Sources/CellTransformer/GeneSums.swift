@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Numerics
 internal import Synchronization
 
 /// Sums of genes' hidden states over cells, in groups of cells, from which gene embeddings (means) are made.

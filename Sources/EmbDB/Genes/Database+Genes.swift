@@ -1,3 +1,4 @@
+internal import AnnData
 internal import CellTransformer
 internal import Foundation
 internal import LMDBStore
@@ -144,7 +145,7 @@ extension Database {
             values = labels.values(of: snapshot.live.rows).sorted()
         }
         guard !values.contains(group) else { return }
-        let near = nearestValues(to: group, in: values)
+        let near = nearestNames(to: group, in: values)
         throw EmbDBError(
             .usage,
             "--group \(group): no cell has this value of \(column) (\(path)): "

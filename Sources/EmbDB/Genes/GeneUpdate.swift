@@ -2,6 +2,7 @@ internal import CellTransformer
 internal import Foundation
 internal import LMDBStore
 internal import Numerics
+internal import Tokenizers
 
 /// Which cells the stored gene embeddings lack, by the obs column that is asked for.
 struct GenePlan {
@@ -21,7 +22,7 @@ struct GenePlan {
     init(
         _ wanted: String?, state: DatabaseState, live: Bitmap, path: String, in transaction: borrowing ReadTransaction
     ) throws {
-        let stored = (try? StoredGenes.record(.visible, in: transaction)) ?? nil
+        let stored = try? StoredGenes.record(.visible, in: transaction)
         column = wanted ?? stored?.column
         if let column {
             guard let found = state.columns.first(where: { $0.name == column }) else {
@@ -106,6 +107,10 @@ struct GeneUpdate {
     }
 
     mutating func perform() throws {
+        guard !todo.isEmpty else {
+            if stored == nil { try store() }
+            return
+        }
         let advice = canStore ? "they are kept" : "the database may only be read: they are not kept"
         control.warning("gene embeddings of \(todo.count) cells are computed from their stored tokens first; \(advice)")
         var counted = Bitmap(count: state.rows)
@@ -126,7 +131,6 @@ struct GeneUpdate {
             try store()
             interval = max(interval, 50 * Date().timeIntervalSince(stop))
         }
-        if todo.isEmpty { try store() }
     }
 
     /// - Returns: the next one to do.

@@ -11,7 +11,7 @@ struct CellSource {
     let layer: String
     let geneColumn: String
     let genes: GeneColumns
-    private let cellColumn: Column
+    let cellColumn: Column
     private let idPrefix: String
     /// Rows that are ingested.
     var selected: Bitmap

@@ -20,6 +20,8 @@ struct IngestBatch {
     private let total: Int
     private var done: Int
     private var obs: ObsWriter
+    /// nil if gene embeddings are not brought along.
+    private var genes: IngestGenes?
 
     private var source: CellSource?
     private var reader: CountReader?
@@ -36,7 +38,7 @@ struct IngestBatch {
 
     init(
         model: EmbeddingModel, settings: EmbeddingSettings, threads: Int, total: Int, done: Int, control: Control,
-        obs: ObsWriter
+        obs: ObsWriter, genes: IngestGenes?
     ) {
         self.total = total
         self.done = done
@@ -45,6 +47,7 @@ struct IngestBatch {
         self.settings = settings
         self.threads = threads
         self.obs = obs
+        self.genes = genes
     }
 
     /// Rows that wait to be written.
@@ -58,6 +61,7 @@ struct IngestBatch {
         reader = try source.file.countReader(layer: source.layer, rule: rule)
         encoding = Encoding()
         try obs.use(source, columns: columns)
+        try genes?.use(source)
     }
 
     /// Memory for one cell at a time; serves the cells of one source.
@@ -92,6 +96,7 @@ struct IngestBatch {
             stored.append(bytes)
             ids.append(names[offset])
             try obs.add(row: row)
+            genes?.add(row: row)
         }
         if inputs.count >= Self.cells { try embed() }
     }
@@ -101,7 +106,8 @@ struct IngestBatch {
         let control = control
         let total = total
         let counter = Control.Counter(from: done - inputs.count)
-        embeddings += try model.embedder(settings, threads: threads).embed(inputs) {
+        let lending = genes?.takeWaiting(inputs)
+        embeddings += try model.embedder(settings, threads: threads).embed(inputs, lending: lending ?? { _, _ in }) {
             control.progress(.init(unit: "cells", phase: "embedding", done: counter.next(), total: total))
             return !control.isCancelled()
         }.values
@@ -110,7 +116,7 @@ struct IngestBatch {
 
     /// Writes all that waits, embedded, as the next rows and counts it.
     mutating func write(
-        to work: inout PendingIngest, visibleRows: Int, in transaction: inout WriteTransaction
+        to work: inout PendingIngest, visibleRows: Int, isLast: Bool, in transaction: inout WriteTransaction
     ) throws {
         let first = work.state.rows
         for (offset, id) in ids.enumerated() {
@@ -131,6 +137,8 @@ struct IngestBatch {
             try obs.commit(at: first, columns: &work.state.columns, in: &transaction)
         }
         work.state.rows += ids.count
+        if isLast { try StoredGenes.dropPending(dimension: settings.dimension, in: &transaction) }
+        try genes?.store(rows: work.state.rows, isLast: isLast, in: &transaction)
         work.counts.added += ids.count
         work.counts.truncated += truncated
         work.counts.withoutKnownGene += withoutKnownGene

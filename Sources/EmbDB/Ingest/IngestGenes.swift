@@ -1,7 +1,9 @@
+internal import AnnData
 internal import CellTransformer
 internal import Foundation
 internal import LMDBStore
 internal import Numerics
+internal import Tokenizers
 
 /// The gene embeddings that an ingest brings along: the pass that embeds a cell also adds to the sums of its genes.
 struct IngestGenes {
@@ -111,17 +113,29 @@ struct IngestGenes {
 
 /// By which obs column an ingest groups genes.
 enum GeneGrouping {
-    /// The column that is asked for, that of the unfinished ingest, or that of the database; nil for none.
+    /// The column that is asked for, or that of the database; nil for none.
     ///
     /// - Throws: ``EmbDBError/Code/usage`` if it is asked for and there is no such column, or it has too many values.
     static func column(
-        _ options: IngestOptions, continuing pending: PendingIngest?, state: DatabaseState, sources: [CellSource],
-        model: EmbeddingModel, path: String, database: Database?
+        _ options: IngestOptions, state: DatabaseState, sources: [CellSource], model: EmbeddingModel, path: String,
+        database: Database?, warning: (String) -> Void
     ) throws -> String? {
-        guard let column = options.groupGenesBy else {
-            if let pending { return pending.groupGenesBy }
-            return try database?.environment.read { try? StoredGenes.record(.visible, in: $0)?.column } ?? nil
+        let stored = try database?.environment.read { try? StoredGenes.record(.visible, in: $0)?.column } ?? nil
+        guard let column = options.groupGenesBy ?? stored else { return nil }
+        do {
+            try check(column, state: state, sources: sources, model: model, path: path, database: database)
+            return column
+        } catch {
+            guard options.groupGenesBy == nil else { throw error }
+            warning("the gene embeddings are not brought up to date: \(EmbDBError(wrapping: error).message)")
+            return nil
         }
+    }
+
+    private static func check(
+        _ column: String, state: DatabaseState, sources: [CellSource], model: EmbeddingModel, path: String,
+        database: Database?
+    ) throws {
         let known = state.columns.map(\.name) + sources.flatMap(\.file.obs.columnNames)
         guard known.contains(column) else {
             var seen: Set<String> = []
@@ -142,6 +156,5 @@ enum GeneGrouping {
         try GeneTally.checkRoom(
             for: values.count, column: column, tokenCount: model.vocabulary.count,
             dimension: model.configuration.hiddenSize)
-        return column
     }
 }

@@ -23,6 +23,8 @@ struct IngestRun {
     private var state: DatabaseState
     private var live: Bitmap
     private var pending: PendingIngest?
+    /// The obs column that gene embeddings are grouped by; nil for none.
+    private let groupGenesBy: String?
     private var wasResumed = false
     /// Whether no cell is skipped because its id is there. If one is, what the database holds may differ from what the
     /// sources hold, and the ingest is not remembered as complete.
@@ -67,6 +69,9 @@ struct IngestRun {
         self.sources = open.map { sources[$0] }
         self.keys = open.map { keys[$0] }
         key = IngestKey.combined(self.keys)
+        groupGenesBy = try GeneGrouping.column(
+            options, state: state, sources: sources, model: model, path: path, database: database,
+            warning: control.warning)
     }
 
     private static func model(
@@ -129,6 +134,7 @@ struct IngestRun {
 
     private func continues(_ pending: PendingIngest) -> Bool {
         pending.key == key && pending.conflict == options.onConflict
+            && (options.groupGenesBy == nil || options.groupGenesBy == pending.groupGenesBy)
     }
 
     private static func unfinished(_ pending: PendingIngest, _ state: DatabaseState, _ path: String) -> EmbDBError {
@@ -177,6 +183,7 @@ struct IngestRun {
             sources: sources.map { ($0.path as NSString).lastPathComponent })
         work.state.model = ModelReference(name: model.name, sha256: model.sha256)
         work.state.embedding = settings
+        work.groupGenesBy = groupGenesBy
         work.state.columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
         let former = pending
         let fresh = work
@@ -203,7 +210,11 @@ struct IngestRun {
         var batch = IngestBatch(
             model: model, settings: settings, threads: options.threads, total: total,
             done: work.counts.added + work.counts.withoutKnownGene, control: control,
-            obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
+            obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) },
+            genes: try database.environment.read {
+                try IngestGenes(
+                    work, visible: state, model: model, options: options, control: control, in: $0)
+            })
         var lastCommit = Date()
         var firstRows = work.firstRows
         for number in work.nextFile..<sources.count {
@@ -238,7 +249,7 @@ struct IngestRun {
         try database.environment.write { transaction in
             // Somebody else may go on with the same ingest, or have dropped it.
             guard try MetaRecords.pending(transaction) == before else { throw otherWriter() }
-            try batch.write(to: &after, visibleRows: state.rows, in: &transaction)
+            try batch.write(to: &after, visibleRows: state.rows, isLast: isLast, in: &transaction)
             if isLast {
                 try finish(&after, in: &transaction)
             } else {

@@ -3,12 +3,21 @@ internal import EmbDB
 
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Embeddings (.npy), obs (.tsv) or tokens (.npz) to a file.",
-        discussion: "Example: embdb export heart.embdb heart.npy")
+        abstract: "Embeddings (.npy), obs (.tsv) or tokens (.npz) to a file; of genes with --genes.",
+        discussion: """
+            Examples:
+              embdb export heart.embdb heart.npy
+              embdb export heart.embdb genes.npy --genes
+            """)
 
     @Argument(help: "The database file.") var database: String
     @Argument(help: "The file to write; its ending says what.") var file: String
     @Flag(help: "The cells' tokens, to .npz with indptr and tokens.") var tokens = false
+    @Flag(help: "Gene embeddings: .npy, or .tsv with gene, gene_id and cells.") var genes = false
+    @Option(help: "With --genes: only cells with this value in the grouping column (default: all cells).")
+    var group: String?
+    @Option(name: .customLong("group-genes-by"), help: "With --genes: obs column whose values are groups.")
+    var groupBy: String?
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -16,12 +25,17 @@ struct Export: ParsableCommand {
         guard tokens == isNPZ else {
             throw ValidationError("--tokens goes with a file that ends in .npz (\(file))")
         }
+        if genes, tokens { throw ValidationError("--tokens are of cells: give --genes or --tokens") }
+        if !genes, let option = group.map({ "--group \($0)" }) ?? groupBy.map({ "--group-genes-by \($0)" }) {
+            throw ValidationError("\(option) goes with --genes")
+        }
         guard isNPZ || file.lowercased().hasSuffix(".npy") || file.lowercased().hasSuffix(".tsv") else {
             throw ValidationError("the ending says what to write: .npy, .tsv, or .npz with --tokens (\(file))")
         }
     }
 
     func run() throws {
+        if genes { return try exportGenes() }
         let cells = try output.withControl { control in
             let database = try Database.open(database)
             if tokens { return try database.exportTokens(to: file, control: control) }
@@ -29,5 +43,19 @@ struct Export: ParsableCommand {
             return try database.exportObs(to: file, control: control)
         }
         output.summary("\(cells) cells written to \(file)")
+    }
+
+    private func exportGenes() throws {
+        var options = GeneOptions()
+        options.groupBy = groupBy
+        options.group = group
+        options.threads = output.threadCount
+        let count = try output.withControl { control in
+            let database = try Database.openToKeep(database)
+            return file.lowercased().hasSuffix(".npy")
+                ? try database.exportGeneEmbeddings(to: file, options: options, control: control)
+                : try database.exportGeneTable(to: file, options: options, control: control)
+        }
+        output.summary("\(count) genes written to \(file)")
     }
 }

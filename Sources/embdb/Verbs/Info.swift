@@ -25,6 +25,7 @@ struct Info: ParsableCommand {
                 ])
             ),
             ("obs", .object(info.obs.map { ($0.name, .string($0.type)) })), ("genes", JSON(info.genes)),
+            ("gene_embeddings", info.geneEmbeddings?.json ?? .null),
             ("file_bytes", .integer(info.fileBytes)),
             (
                 "index",
@@ -55,6 +56,7 @@ struct Info: ParsableCommand {
             table.add("embeddings", "\(layer.rawValue) layer, \(pooling.rawValue), \(info.metric ?? "")")
         }
         table.add("genes", info.genes.map(String.init) ?? "none yet")
+        table.add("gene embeddings", info.geneEmbeddings?.text ?? "none yet")
         table.add("file", byteCount(info.fileBytes))
         table.add(
             "index",
