@@ -15,7 +15,10 @@ struct EmbDBCommand: ParsableCommand {
                 --from 'disease == "DCM"' --to 'disease == "normal"'
             """,
         version: Version.text,
-        subcommands: [Ingest.self, Nearest.self, Genes.self, Perturb.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self])
+        subcommands: [
+            Ingest.self, Import.self, Nearest.self, Genes.self, Perturb.self, Knockouts.self, Export.self, Info.self,
+            Verify.self, Bench.self,
+        ])
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)

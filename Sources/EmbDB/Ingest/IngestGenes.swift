@@ -16,16 +16,16 @@ struct IngestGenes {
     private var lastStore = Date()
     private var storeSeconds = 0.0
 
-    /// nil if the stored sums lack visible cells: then they are computed when they are next asked for.
+    /// nil without a model, or if the stored sums lack visible cells: then they are computed when they are next asked for.
     ///
     /// Takes up the sums of the same ingest where they were last stored, and passes through the model again what was
     /// committed since.
     init?(
-        _ work: PendingIngest, visible state: DatabaseState, model: EmbeddingModel, options: IngestOptions,
+        _ work: PendingIngest, visible state: DatabaseState, model: EmbeddingModel?, options: IngestOptions,
         control: Control, in transaction: borrowing ReadTransaction
     ) throws {
         secondsBetweenStores = options.secondsBetweenGeneStores
-        guard let settings = work.state.embedding else { return nil }
+        guard let model, let settings = work.state.embedding else { return nil }
         let (tokenCount, dimension) = (model.vocabulary.count, settings.dimension)
         func stored(_ place: GenePlace, _ rows: ClosedRange<Int>) -> GeneTally? {
             guard let record = try? StoredGenes.record(place, in: transaction), record.column == work.groupGenesBy,
