@@ -43,14 +43,18 @@ struct GeneTests {
         #expect(genes.ids == oracle.means.keys.sorted().map { space.tiny.id(of: $0) })
         #expect(genes.vectors.count == genes.ids.count)
         for (index, token) in oracle.means.keys.sorted().enumerated() {
-            #expect(genes.table[index] == "\(space.tiny.symbol(of: token))\t\(genes.ids[index])\t\(oracle.cells[token] ?? 0)")
+            #expect(
+                genes.table[index]
+                    == "\(space.tiny.symbol(of: token))\t\(genes.ids[index])\t\(oracle.cells[token] ?? 0)")
             let mean = try #require(oracle.means[token])
             // A state is rounded to 2⁻²⁴, the mean to f32.
             #expect(zip(genes.vectors[index], mean).allSatisfy { abs(Double($0) - $1) <= 3e-7 * max(1, abs($1)) })
         }
     }
 
-    @Test("all cells and each group, V1 and V2, either layer", arguments: [false, true], [EmbeddingLayer.secondToLast, .last])
+    @Test(
+        "all cells and each group, V1 and V2, either layer", arguments: [false, true],
+        [EmbeddingLayer.secondToLast, .last])
     func means(isV2: Bool, layer: EmbeddingLayer) throws {
         let space = try Workspace(isV2: isV2)
         try space.strengthenWeights()
@@ -162,7 +166,9 @@ struct GeneTests {
         #expect(try space.genes(late, group: "sick") == space.genes(whole, group: "sick"))
     }
 
-    @Test("an interrupted and resumed ingest gives the same bytes, wherever its sums were last stored", arguments: [0.0, 60])
+    @Test(
+        "an interrupted and resumed ingest gives the same bytes, wherever its sums were last stored",
+        arguments: [0.0, 60])
     func resuming(secondsBetweenStores: Double) throws {
         let space = try Workspace()
         let files = [Fixture.small, Fixture.broken]

@@ -149,7 +149,8 @@ struct GeneUpdate {
             }
         } catch {
             guard EmbDBError(wrapping: error).code == .cancelled else { throw error }
-            throw EmbDBError(.cancelled, "stopped; what was stored until now stays: run the same command again to go on")
+            throw EmbDBError(
+                .cancelled, "stopped; what was stored until now stays: run the same command again to go on")
         }
         for row in rows { tally.counted[row] = !takingAway }
         return first + rows.count

@@ -39,7 +39,8 @@ struct KnockoutRun {
                 snapshot.direction(to: try snapshot.rows(selectedBy: text, option: "--alternative", in: transaction))
             )
         }
-        embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
+        let embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
+        self.embedder = embedder
         genes = try options.genes.map { Set(try embedder.genes($0)) }
         expression = try ExpressionDifference(
             from: from, to: to.rows, vocabularyCount: embedder.model.vocabulary.count, in: transaction)

@@ -26,7 +26,8 @@ struct PerturbRun {
         self.snapshot = snapshot
         self.options = options
         guard options.genes != nil || !options.together else {
-            throw EmbDBError(.usage, "all genes together leave nothing of a cell: name the genes, or leave --together out")
+            throw EmbDBError(
+                .usage, "all genes together leave nothing of a cell: name the genes, or leave --together out")
         }
         rows = try snapshot.drawnRows(
             selectedBy: options.cells, option: "--cells", atMost: options.maximumCells, seed: options.seed,
@@ -34,7 +35,8 @@ struct PerturbRun {
         goal = try options.toward.map { text in
             try snapshot.direction(to: snapshot.rows(selectedBy: text, option: "--toward", in: transaction))
         }
-        embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
+        let embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
+        self.embedder = embedder
         var seen: Set<UInt32> = []
         genes = try options.genes.map { try embedder.genes($0).filter { seen.insert($0).inserted } }
     }
@@ -76,13 +78,15 @@ struct PerturbRun {
         }
     }
 
-    /// What is done to a cell. A gene that it has not cannot be deleted, nor can the last ones.
+    /// What is done to a cell. A gene that it has not cannot be deleted, nor can the last ones; of all its genes, the one in
+    /// front cannot be moved there.
     private mutating func changes(of tokens: [UInt32]) -> [Change] {
         let range = embedder.model.input(tokens).genes
         let own = tokens[range]
         var positions: [UInt32: Int] = [:]
         for index in range { positions[tokens[index]] = index - range.lowerBound }
-        let wanted = options.together ? [genes ?? []] : (genes ?? Array(own)).map { [$0] }
+        let all = options.mode == .delete ? own : own.dropFirst()
+        let wanted = options.together ? [genes ?? []] : (genes ?? Array(all)).map { [$0] }
         return wanted.compactMap { genes in
             let found = genes.count { positions[$0] != nil }
             if options.mode == .delete, found == 0 || found == own.count {

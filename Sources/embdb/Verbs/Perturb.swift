@@ -56,7 +56,8 @@ struct Perturb: ParsableCommand {
         }
         if answer.results.isEmpty {
             throw NothingFound(
-                message: "none of the genes can be deleted from the \(answer.cells) cells: the model reads none of them "
+                message:
+                    "none of the genes can be deleted from the \(answer.cells) cells: the model reads none of them "
                     + "there, or no other ones; name other genes")
         }
     }
