@@ -3,10 +3,13 @@ internal import EmbDB
 
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Embeddings (.npy), obs (.tsv) or tokens (.npz) to a file; of genes with --genes.",
+        abstract: "Embeddings and obs (.h5ad), embeddings (.npy), obs (.tsv) or tokens (.npz) to a file; of genes with --genes.",
         discussion: """
+            .h5ad is what Python's anndata and scanpy read: obs with its types, and the embeddings in obsm, as X_embdb, \
+            or under the key from which they were imported. It holds no counts.
+
             Examples:
-              embdb export heart.embdb heart.npy
+              embdb export heart.embdb heart.h5ad
               embdb export heart.embdb genes.npy --genes
             """)
 
@@ -29,8 +32,11 @@ struct Export: ParsableCommand {
         if !genes, let option = group.map({ "--group \($0)" }) ?? groupBy.map({ "--group-genes-by \($0)" }) {
             throw ValidationError("\(option) goes with --genes")
         }
-        guard isNPZ || file.lowercased().hasSuffix(".npy") || file.lowercased().hasSuffix(".tsv") else {
-            throw ValidationError("the ending says what to write: .npy, .tsv, or .npz with --tokens (\(file))")
+        let endings = genes ? [".npy", ".tsv"] : [".h5ad", ".npy", ".tsv"]
+        guard isNPZ || endings.contains(where: file.lowercased().hasSuffix) else {
+            throw ValidationError(
+                "the ending says what to write: "
+                    + (genes ? ".npy or .tsv with --genes" : ".h5ad, .npy, .tsv, or .npz with --tokens") + " (\(file))")
         }
     }
 
@@ -39,6 +45,7 @@ struct Export: ParsableCommand {
         let cells = try output.withControl { control in
             let database = try Database.open(database)
             if tokens { return try database.exportTokens(to: file, control: control) }
+            if file.lowercased().hasSuffix(".h5ad") { return try database.exportH5AD(to: file, control: control) }
             if file.lowercased().hasSuffix(".npy") { return try database.exportEmbeddings(to: file, control: control) }
             return try database.exportObs(to: file, control: control)
         }
