@@ -34,11 +34,15 @@ package struct CellEmbedder: Sendable {
 
     /// One embedding per cell, in order: [cells, h].
     ///
-    /// - Parameter cellDone: called after every cell, from any thread; false stops.
+    /// - Parameters:
+    ///   - lending: called with the number of every cell and its hidden states, as ``forEach(_:_:)`` does.
+    ///   - cellDone: called after every cell, from any thread; false stops.
     /// - Throws: ``TransformerError`` that names the cell; every cell is checked before the first is run. `stopped` if
     ///   `cellDone` said so.
     package func embed(
-        _ cells: [CellInput], cellDone: @Sendable () -> Bool = { true }
+        _ cells: [CellInput],
+        lending: @Sendable (Int, borrowing BertWorkspace) throws(TransformerError) -> Void = { _, _ in },
+        cellDone: @Sendable () -> Bool = { true }
     ) throws(TransformerError) -> Matrix {
         let h = encoder.configuration.hiddenSize
         var result = Matrix(rows: cells.count, columns: h)
@@ -49,6 +53,7 @@ package struct CellEmbedder: Sendable {
             try forEach(cells) { (index, workspace: borrowing BertWorkspace) throws(TransformerError) in
                 let vector = try workspace.pooled(pooling, genes: cells[index].genes)
                 for column in 0..<h { rows[index * h + column] = vector[column] }
+                try lending(index, workspace)
                 guard cellDone() else { throw TransformerError(.stopped, detail: "stopped") }
             }
         }

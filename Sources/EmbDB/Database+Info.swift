@@ -23,6 +23,7 @@ extension Database {
                     metric: state.embedding.flatMap { EmbeddingMetric(rawValue: $0.metric) },
                     obs: state.columns.map { ($0.name, $0.kind.rawValue) },
                     genes: try state.model.map { try StoredModel.record($0, in: transaction).geneCount },
+                    geneEmbeddings: try GeneEmbeddingsInfo(state: state, live: live, in: transaction),
                     fileBytes: Int(try environment.fileBytes()),
                     index: .init(
                         indexed: indexed, tail: state.rows - indexed, deleted: state.rows - live.population,
@@ -54,5 +55,19 @@ extension ModelSummary {
             hiddenSize: configuration.hiddenSize, heads: configuration.headCount,
             vocabularySize: record.vocabularyCount, maximumLength: configuration.maximumLength,
             parameters: configuration.parameterCount)
+    }
+}
+
+extension GeneEmbeddingsInfo {
+    /// nil if there are none, or they are damaged: then they are computed when they are asked for.
+    init?(state: DatabaseState, live: Bitmap, in transaction: borrowing ReadTransaction) throws {
+        guard let record = try? StoredGenes.record(.visible, in: transaction), record.rows <= state.rows,
+            let counted = try? StoredGenes.counted(record, .visible, in: transaction)
+        else { return nil }
+        genes = record.groups[0].genes
+        cells = record.groups[0].cells
+        outdated = (0..<state.rows).count { counted[$0] != live[$0] }
+        groupedBy = record.column
+        groups = record.groups.dropFirst().map { ($0.value ?? "", $0.cells, $0.genes) }
     }
 }

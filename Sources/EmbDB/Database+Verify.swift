@@ -30,6 +30,7 @@ extension Database {
                     checked.append(("cells", try check.cells(snapshot, transaction)))
                     checked.append(("obs columns", try check.obs(snapshot, transaction)))
                     checked.append(("tensors", try check.model(snapshot, transaction)))
+                    checked.append(("gene embeddings", try check.genes(snapshot, transaction)))
                     checked.append(("graph rows", try check.graph(snapshot, transaction)))
                 }
                 return VerifyReport(checked: checked, fault: nil, cells: cells)
@@ -112,6 +113,33 @@ struct DatabaseCheck {
             throw fault("the stored model is not the one that the embeddings were made with")
         }
         return model.weights.tensorNames.count
+    }
+
+    /// Checksums, and numbers that fit each other; whether the sums are those of the cells, only the model could tell.
+    func genes(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
+        guard let record = try StoredGenes.record(.visible, in: transaction) else { return 0 }
+        guard let model = snapshot.model, record.rows <= snapshot.state.rows else {
+            throw fault("the gene embeddings are of other cells than there are")
+        }
+        let tokenCount = try StoredModel.record(model, in: transaction).vocabularyCount
+        let dimension = snapshot.settings.dimension
+        let genes = record.groups.reduce(0) { $0 + $1.genes }
+        for column in [Layout.geneSums(dimension: dimension, .visible), Layout.geneCells(.visible)] {
+            guard try column.verify(in: transaction) == genes else {
+                throw fault("table \(column.name) has another number of rows than there are gene embeddings")
+            }
+        }
+        guard try StoredGenes.counted(record, .visible, in: transaction).population == record.groups[0].cells else {
+            throw fault("the gene embeddings are of another number of cells than they say")
+        }
+        for (number, group) in record.groups.enumerated() {
+            try StoredGenes.forEach(
+                number, record, .visible, tokenCount: tokenCount, dimension: dimension, in: transaction
+            ) { token, cells, _ in
+                guard cells <= group.cells else { throw fault("more cells have token \(token) than there are") }
+            }
+        }
+        return genes
     }
 
     func graph(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {

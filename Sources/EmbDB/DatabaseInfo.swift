@@ -36,6 +36,8 @@ public struct DatabaseInfo: Sendable {
     public let obs: [(name: String, type: String)]
     /// Genes of the vocabulary; nil without a model.
     public let genes: Int?
+    /// What the gene embeddings cover; nil while there are none.
+    public let geneEmbeddings: GeneEmbeddingsInfo?
     /// Length of the database file.
     public let fileBytes: Int
     /// What the search index covers.

@@ -25,7 +25,7 @@ struct CellSource {
     /// SHA-256 of the file's bytes; empty where nobody asked for it.
     let sha256: String
     let content: Content
-    private let cellColumn: Column
+    let cellColumn: Column
     private let idPrefix: String
     /// Rows that are ingested.
     var selected: Bitmap

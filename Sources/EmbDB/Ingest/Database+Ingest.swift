@@ -51,6 +51,9 @@ extension Database {
         let database = try existing ?? open(path, access: .create)
         var report = try run.perform(on: database)
         try database.updateIndex(threads: options.threads, control: control)
+        if let column = options.groupGenesBy {
+            try database.updateGenes(groupedBy: column, threads: options.threads, control: control)
+        }
         report.seconds = Date().timeIntervalSince(start)
         return report
     }

@@ -19,6 +19,8 @@ struct IngestBatch {
     private let total: Int
     private var done: Int
     private var obs: ObsWriter
+    /// nil if gene embeddings are not brought along.
+    private var genes: IngestGenes?
 
     private var source: CellSource?
     /// Of a source of counts.
@@ -37,7 +39,7 @@ struct IngestBatch {
 
     init(
         origin: EmbeddingOrigin, settings: EmbeddingSettings, options: IngestOptions, total: Int, done: Int,
-        control: Control, obs: ObsWriter
+        control: Control, obs: ObsWriter, genes: IngestGenes?
     ) {
         self.total = total
         self.done = done
@@ -46,6 +48,7 @@ struct IngestBatch {
         self.settings = settings
         self.options = options
         self.obs = obs
+        self.genes = genes
     }
 
     /// Rows that wait to be written.
@@ -64,6 +67,7 @@ struct IngestBatch {
             encoding = try CellEncoding(source.file, counts, values: options.values, encoder: model.encoder)
         }
         try obs.use(source, columns: columns)
+        try genes?.use(source)
     }
 
     /// Reads the selected cells among the source's `rows`, and encodes them where they are counts; embeds when enough
@@ -87,6 +91,7 @@ struct IngestBatch {
             }
             ids.append(names[offset])
             try obs.add(row: row)
+            genes?.add(row: row)
         }
         if inputs.count >= Self.cells { try embed() }
     }
@@ -112,7 +117,10 @@ struct IngestBatch {
         let control = control
         let total = total
         let counter = Control.Counter(from: done - inputs.count)
-        embeddings += try model.embedder(settings, threads: options.threads).embed(inputs) {
+        let lending = genes?.takeWaiting(inputs)
+        embeddings += try model.embedder(settings, threads: options.threads).embed(
+            inputs, lending: lending ?? { _, _ in }
+        ) {
             control.progress(.init(unit: "cells", phase: "embedding", done: counter.next(), total: total))
             return !control.isCancelled()
         }.values
@@ -121,7 +129,7 @@ struct IngestBatch {
 
     /// Writes all that waits, embedded, as the next rows and counts it.
     mutating func write(
-        to work: inout PendingIngest, visibleRows: Int, in transaction: inout WriteTransaction
+        to work: inout PendingIngest, visibleRows: Int, isLast: Bool, in transaction: inout WriteTransaction
     ) throws {
         let first = work.state.rows
         for (offset, id) in ids.enumerated() {
@@ -144,6 +152,8 @@ struct IngestBatch {
             try obs.commit(at: first, columns: &work.state.columns, in: &transaction)
         }
         work.state.rows += ids.count
+        if isLast { try StoredGenes.dropPending(dimension: settings.dimension, in: &transaction) }
+        try genes?.store(rows: work.state.rows, isLast: isLast, in: &transaction)
         work.counts.added += ids.count
         work.counts.truncated += truncated
         work.counts.withoutKnownGene += withoutKnownGene

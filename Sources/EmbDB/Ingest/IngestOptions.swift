@@ -42,6 +42,9 @@ public struct IngestOptions: Sendable {
     public var embed: EmbeddingLayer?
     /// nil: what the database has; mean for V1, cls for V2 in a new one.
     public var pool: EmbeddingPooling?
+    /// Gene embeddings are also made for the cells of each value of this obs column; nil: as the database has them, for all
+    /// cells in a new one.
+    public var groupGenesBy: String?
     /// What to do with cells whose ids the database has already.
     public var onConflict = Conflict.error
     /// Drop an unfinished ingest of something else and start this one.
@@ -50,6 +53,9 @@ public struct IngestOptions: Sendable {
     var imported: ImportedMatrix?
     /// Threads to compute on, 1 or more.
     public var threads = Database.availableThreads
+
+    /// How often the sums that gene embeddings are made from are stored before the last commit; what a kill costs.
+    package var secondsBetweenGeneStores = 60.0
 
     /// The defaults above.
     public init() {}

@@ -23,6 +23,8 @@ struct IngestRun {
     private(set) var state: DatabaseState
     private(set) var live: Bitmap
     private(set) var pending: PendingIngest?
+    /// The obs column that gene embeddings are grouped by; nil for none.
+    private let groupGenesBy: String?
     private var wasResumed = false
     /// Whether no cell is skipped because its id is there. If one is, what the database holds may differ from what the
     /// sources hold, and the ingest is not remembered as complete.
@@ -77,6 +79,11 @@ struct IngestRun {
         self.sources = open.map { sources[$0] }
         self.keys = open.map { keys[$0] }
         key = IngestKey.combined(self.keys)
+        groupGenesBy = try origin.model.flatMap { model in
+            try GeneGrouping.column(
+                options, state: found?.state ?? DatabaseState(), sources: sources, model: model, path: path,
+                database: database, warning: control.warning)
+        }
     }
 
     private static func drawSample(_ sources: inout [CellSource], _ options: IngestOptions) {
@@ -96,6 +103,7 @@ struct IngestRun {
 
     func continues(_ pending: PendingIngest) -> Bool {
         pending.key == key && pending.conflict == options.onConflict
+            && (options.groupGenesBy == nil || options.groupGenesBy == pending.groupGenesBy)
     }
 
     mutating func perform(on database: Database) throws -> IngestReport {
@@ -156,6 +164,7 @@ struct IngestRun {
             sources: sources.map { ($0.path as NSString).lastPathComponent })
         work.state.model = origin.model.map { ModelReference(name: $0.name, sha256: $0.sha256) }
         work.state.embedding = settings
+        work.groupGenesBy = groupGenesBy
         work.state.columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
         let former = pending
         let fresh = work
@@ -178,7 +187,11 @@ struct IngestRun {
         var batch = IngestBatch(
             origin: origin, settings: settings, options: options, total: total,
             done: work.counts.added + work.counts.withoutKnownGene, control: control,
-            obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
+            obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) },
+            genes: try database.environment.read {
+                try IngestGenes(
+                    work, visible: state, model: origin.model, options: options, control: control, in: $0)
+            })
         var lastCommit = Date()
         var firstRows = work.firstRows
         for number in work.nextFile..<sources.count {
@@ -213,7 +226,7 @@ struct IngestRun {
         try database.environment.write { transaction in
             // Somebody else may go on with the same ingest, or have dropped it.
             guard try MetaRecords.pending(transaction) == before else { throw otherWriter() }
-            try batch.write(to: &after, visibleRows: state.rows, in: &transaction)
+            try batch.write(to: &after, visibleRows: state.rows, isLast: isLast, in: &transaction)
             if isLast {
                 try finish(&after, in: &transaction)
             } else {

@@ -25,6 +25,7 @@ enum PendingWork {
             try truncate(Layout.vectors(dimension: embedding.dimension), to: state.rows, in: &transaction)
             try truncate(Layout.codes(dimension: embedding.dimension), to: state.rows, in: &transaction)
             try truncate(Layout.codeScales, to: state.rows, in: &transaction)
+            try StoredGenes.dropPending(dimension: embedding.dimension, in: &transaction)
         }
         if state.model == nil { try Layout.model.removeAll(in: &transaction) }
         try MetaRecords.put(nil as PendingIngest?, in: &transaction)

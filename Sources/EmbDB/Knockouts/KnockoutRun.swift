@@ -27,34 +27,23 @@ struct KnockoutRun {
     {
         self.snapshot = snapshot
         self.options = options
-        func select(_ text: String, _ option: String) throws -> Bitmap {
-            let rows = try StoredObs.select(text, state: snapshot.state, live: snapshot.live, in: transaction)
-            if rows.population == 0 {
-                throw EmbDBError(.nothingFound, "no cell is selected (\(option) \(text)): change the expression")
-            }
-            return rows
-        }
-        if let count = options.maximumCells, count < 1 {
-            throw EmbDBError(.usage, "the number of cells to draw is \(count): give a whole number from 1")
-        }
         guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
-        let all = try select(options.from, "--from").rows
-        to = try select(options.to, "--to")
-        var random = SeededRandom(seed: options.seed)
-        from = random.sample(options.maximumCells ?? all.count, of: all.count).map { all[$0] }
-        goal = Direction(StoredVectors.mean(snapshot.set, rows: to.rows) ?? [])
+        from = try snapshot.drawnRows(
+            selectedBy: options.from, option: "--from", atMost: options.maximumCells, seed: options.seed,
+            in: transaction)
+        to = try snapshot.rows(selectedBy: options.to, option: "--to", in: transaction)
+        goal = snapshot.direction(to: to)
         alternatives = try options.alternatives.map { text in
-            let rows = try select(text, "--alternative").rows
-            return (text, Direction(StoredVectors.mean(snapshot.set, rows: rows) ?? []))
+            (
+                text,
+                snapshot.direction(to: try snapshot.rows(selectedBy: text, option: "--alternative", in: transaction))
+            )
         }
-        embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
-        let vocabulary = embedder.model.vocabulary
-        genes = try options.genes.map { names in Set(try names.map { try vocabulary.token(forGene: $0) }) }
-        if let special = genes?.first(where: { !vocabulary.isGene($0) }) {
-            throw EmbDBError(.unknownGene, "\(vocabulary.name(special)) is no gene: name genes by Ensembl id or symbol")
-        }
+        let embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
+        self.embedder = embedder
+        genes = try options.genes.map { Set(try embedder.genes($0)) }
         expression = try ExpressionDifference(
-            from: from, to: to.rows, vocabularyCount: vocabulary.count, in: transaction)
+            from: from, to: to.rows, vocabularyCount: embedder.model.vocabulary.count, in: transaction)
     }
 
     // MARK: The loop
@@ -109,7 +98,9 @@ struct KnockoutRun {
 
     /// Embeds the cells as they are and perturbed, and adds what changed.
     private mutating func measure(_ cells: [Work], _ control: Control) throws {
-        let inputs = cells.flatMap { cell in [cell.tokens] + cell.genes.map { perturb(cell.tokens, $0.token) } }
+        let inputs = try cells.flatMap { cell in
+            [cell.tokens] + (try cell.genes.map { try embedder.perturbed(cell.tokens, [$0.token], options.mode) })
+        }
         let matrix = try embedder.embed(inputs, control: control)
         let embeddings = (0..<matrix.rows).map { Array(matrix[row: $0]) }
         forwards += inputs.count
@@ -132,16 +123,6 @@ struct KnockoutRun {
 
     private func cosines(_ embedding: [Float]) -> Cosines {
         Cosines(embedding, goal, alternatives.map(\.direction))
-    }
-
-    private func perturb(_ tokens: [UInt32], _ gene: UInt32) -> [UInt32] {
-        switch options.mode {
-        case .delete: return tokens.filter { $0 != gene }
-        case .overexpress:
-            var moved = tokens.filter { $0 != gene }
-            moved.insert(gene, at: embedder.model.input(tokens).genes.lowerBound)
-            return moved
-        }
     }
 
     /// For each embedding, the share of goal cells among its k nearest stored cells, without the cell it was made from.

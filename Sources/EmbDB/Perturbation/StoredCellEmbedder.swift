@@ -27,6 +27,28 @@ struct StoredCellEmbedder {
             vocabulary: model.vocabulary)
     }
 
+    /// Tokens of genes by their names.
+    ///
+    /// - Throws: `TokenizerError` `unknownGene` with the nearest names; ``EmbDBError/Code/unknownGene`` for a special token.
+    func genes(_ names: [String]) throws -> [UInt32] {
+        let tokens = try names.map { name in try model.vocabulary.token(forGene: name) }
+        if let special = tokens.first(where: { !model.vocabulary.isGene($0) }) {
+            throw EmbDBError(
+                .unknownGene, "\(model.vocabulary.name(special)) is no gene: name genes by Ensembl id or symbol")
+        }
+        return tokens
+    }
+
+    /// What the model reads of a cell after genes were deleted, or put to its front.
+    func perturbed(_ tokens: [UInt32], _ genes: [UInt32], _ mode: KnockoutOptions.Mode) throws -> [UInt32] {
+        let perturbation =
+            switch mode {
+            case .delete: try Perturbation(delete: genes, vocabulary: model.vocabulary)
+            case .overexpress: try Perturbation(overexpress: genes, vocabulary: model.vocabulary)
+            }
+        return perturbation.applied(to: tokens, encoder: model.encoder).tokens
+    }
+
     /// The whole ranking of a stored cell.
     func ranking(ofRow row: Int, in transaction: borrowing ReadTransaction) throws -> RankedCell {
         var cell = RankedCell()
@@ -46,6 +68,6 @@ struct StoredCellEmbedder {
     ///
     /// - Throws: `TransformerError` `stopped` if the caller asks for it between two cells.
     func embed(_ cells: [[UInt32]], control: Control) throws -> Matrix {
-        try embedder.embed(cells.map(model.input)) { !control.isCancelled() }
+        try embedder.embed(cells.map(model.input), cellDone: { !control.isCancelled() })
     }
 }

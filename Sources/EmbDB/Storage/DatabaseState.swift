@@ -87,6 +87,8 @@ struct PendingIngest: Codable, Equatable {
     /// The first row of each source that was begun.
     var firstRows: [Int] = []
     var counts = IngestCounts()
+    /// The obs column that gene embeddings are grouped by; nil for none.
+    var groupGenesBy: String?
 }
 
 /// What an ingest has done so far.

@@ -53,6 +53,21 @@ enum Layout {
     static let codeScales = BlockColumn(
         name: "embedding.scale", rowsPerBlock: 8192, stride: CodeQuantizer.scaleStride, kind: 0x656D_7363)
 
+    /// Fixed-point sums of genes' hidden states (i64, `GeneSums`), a row a gene that is seen, by token, the groups of
+    /// ``GeneRecord`` one after another; those of an unfinished ingest apart.
+    static func geneSums(dimension: Int, _ place: GenePlace) -> BlockColumn {
+        BlockColumn(
+            name: place == .visible ? "genes.sums" : "genes.pending.sums",
+            rowsPerBlock: rows(of: dimension * 8, inBytes: 1 << 20), stride: dimension * 8, kind: 0x6765_7375)
+    }
+
+    /// Token (u32) and number of cells (u32) of each row of ``geneSums(dimension:_:)``.
+    static func geneCells(_ place: GenePlace) -> BlockColumn {
+        BlockColumn(
+            name: place == .visible ? "genes.cells" : "genes.pending.cells", rowsPerBlock: 8192, stride: 8,
+            kind: 0x6765_6365)
+    }
+
     /// Neighbors of the graph's nodes.
     static let graph = BlockColumn(
         name: "graph.level0", rowsPerBlock: 1024, stride: GraphLayout.stride, kind: 0x6772_6C30)

@@ -3,7 +3,7 @@ internal import LMDBStore
 internal import Numerics
 
 /// The records of the table `meta`: `magic`, `format` (u32), and `state`, `pending`, `index` (JSON) and `deleted`
-/// (64 rows a u64), each ``Checksummed``.
+/// (64 rows a u64), each ``Checksummed``; and those of ``StoredGenes``.
 enum MetaRecords {
     private static let json: @Sendable () -> JSONEncoder = {
         let encoder = JSONEncoder()
@@ -100,7 +100,7 @@ enum MetaRecords {
 
     // MARK: One record
 
-    private static func get<T: Decodable>(
+    static func get<T: Decodable>(
         _ name: String, in transaction: borrowing some Transaction & ~Copyable
     ) throws -> T? {
         guard let bytes = try checked(name, in: transaction) else { return nil }
@@ -111,11 +111,11 @@ enum MetaRecords {
         }
     }
 
-    private static func put(_ value: some Encodable, as name: String, in transaction: inout WriteTransaction) throws {
+    static func put(_ value: some Encodable, as name: String, in transaction: inout WriteTransaction) throws {
         try putChecked([UInt8](try json().encode(value)), as: name, in: &transaction)
     }
 
-    private static func checked(
+    static func checked(
         _ name: String, in transaction: borrowing some Transaction & ~Copyable
     ) throws -> [UInt8]? {
         guard let bytes = try Layout.meta.value(for: name, in: transaction) else { return nil }
@@ -123,13 +123,13 @@ enum MetaRecords {
         return content
     }
 
-    private static func putChecked(
+    static func putChecked(
         _ content: [UInt8], as name: String, in transaction: inout WriteTransaction
     ) throws {
         try Layout.meta.put(Checksummed.seal(content), for: name, in: &transaction)
     }
 
-    private static func damaged(_ name: String) -> EmbDBError {
+    static func damaged(_ name: String) -> EmbDBError {
         EmbDBError(.corrupted, "the record \"\(name)\" is damaged: restore a backup, or ingest again into a new file")
     }
 }

@@ -3,17 +3,24 @@ internal import EmbDB
 
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Embeddings and obs (.h5ad), embeddings (.npy), obs (.tsv) or tokens (.npz) to a file.",
+        abstract: "Embeddings and obs (.h5ad), embeddings (.npy), obs (.tsv) or tokens (.npz) to a file; of genes with --genes.",
         discussion: """
             .h5ad is what Python's anndata and scanpy read: obs with its types, and the embeddings in obsm, as X_embdb, \
             or under the key from which they were imported. It holds no counts.
 
-            Example: embdb export heart.embdb heart.h5ad
+            Examples:
+              embdb export heart.embdb heart.h5ad
+              embdb export heart.embdb genes.npy --genes
             """)
 
     @Argument(help: "The database file.", completion: .database) var database: String
     @Argument(help: "The file to write; its ending says what.", completion: .file()) var file: String
     @Flag(help: "The cells' tokens, to .npz with indptr and tokens.") var tokens = false
+    @Flag(help: "Gene embeddings: .npy, or .tsv with gene, gene_id and cells.") var genes = false
+    @Option(help: "With --genes: only cells with this value in the grouping column (default: all cells).")
+    var group: String?
+    @Option(name: .customLong("group-genes-by"), help: "With --genes: obs column whose values are groups.")
+    var groupBy: String?
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -21,12 +28,20 @@ struct Export: ParsableCommand {
         guard tokens == isNPZ else {
             throw ValidationError("--tokens goes with a file that ends in .npz (\(file))")
         }
-        guard isNPZ || [".h5ad", ".npy", ".tsv"].contains(where: file.lowercased().hasSuffix) else {
-            throw ValidationError("the ending says what to write: .h5ad, .npy, .tsv, or .npz with --tokens (\(file))")
+        if genes, tokens { throw ValidationError("--tokens are of cells: give --genes or --tokens") }
+        if !genes, let option = group.map({ "--group \($0)" }) ?? groupBy.map({ "--group-genes-by \($0)" }) {
+            throw ValidationError("\(option) goes with --genes")
+        }
+        let endings = genes ? [".npy", ".tsv"] : [".h5ad", ".npy", ".tsv"]
+        guard isNPZ || endings.contains(where: file.lowercased().hasSuffix) else {
+            throw ValidationError(
+                "the ending says what to write: "
+                    + (genes ? ".npy or .tsv with --genes" : ".h5ad, .npy, .tsv, or .npz with --tokens") + " (\(file))")
         }
     }
 
     func run() throws {
+        if genes { return try exportGenes() }
         let cells = try output.withControl { control in
             let database = try Database.open(database)
             if tokens { return try database.exportTokens(to: file, control: control) }
@@ -35,5 +50,19 @@ struct Export: ParsableCommand {
             return try database.exportObs(to: file, control: control)
         }
         output.summary("\(counted(cells, "cell")) written to \(file)")
+    }
+
+    private func exportGenes() throws {
+        var options = GeneOptions()
+        options.groupBy = groupBy
+        options.group = group
+        options.threads = output.threadCount
+        let count = try output.withControl { control in
+            let database = try Database.openToKeep(database)
+            return file.lowercased().hasSuffix(".npy")
+                ? try database.exportGeneEmbeddings(to: file, options: options, control: control)
+                : try database.exportGeneTable(to: file, options: options, control: control)
+        }
+        output.summary("\(count) genes written to \(file)")
     }
 }

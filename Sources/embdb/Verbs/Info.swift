@@ -26,6 +26,7 @@ struct Info: ParsableCommand {
                 ])
             ),
             ("obs", .object(info.obs.map { ($0.name, .string($0.type)) })), ("genes", JSON(info.genes)),
+            ("gene_embeddings", info.geneEmbeddings?.json ?? .null),
             ("file_bytes", .integer(info.fileBytes)),
             (
                 "index",
@@ -59,7 +60,10 @@ struct Info: ParsableCommand {
         if let obsm = info.obsm {
             table.add("embeddings", "imported from obsm \(obsm), \(info.metric?.rawValue ?? "")")
         }
-        if !isImported { table.add("genes", info.genes.map(TextTable.Cell.integer) ?? .text("none yet")) }
+        if !isImported {
+            table.add("genes", info.genes.map(TextTable.Cell.integer) ?? .text("none yet"))
+            table.add("gene embeddings", info.geneEmbeddings?.text ?? "none yet")
+        }
         table.add("file bytes", .bytes(info.fileBytes))
         table.add("cells in the graph", .integer(info.index.indexed))
         table.add("cells compared one by one", .integer(info.index.tail))

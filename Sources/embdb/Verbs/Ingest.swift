@@ -27,6 +27,7 @@ struct Ingest: ParsableCommand {
     @Option(help: "Hidden layer: last or second-to-last (default: second-to-last).") var embed: EmbeddingLayer?
     @Option(help: "cls or mean (default: mean for V1, cls for V2).") var pool: EmbeddingPooling?
     @Option(help: "f32.") var precision = Precision.f32
+    @Option(help: "Gene embeddings also for the cells of each value of this obs column.") var groupGenesBy: String?
     @Option(help: "Cells whose ids are there already: error, skip or replace.")
     var onConflict = IngestOptions.Conflict.error
     @Flag(help: "Check everything and estimate time, memory and disk; write nothing.") var dryRun = false
@@ -51,6 +52,7 @@ struct Ingest: ParsableCommand {
         options.seed = seed
         options.embed = embed
         options.pool = pool
+        options.groupGenesBy = groupGenesBy
         options.onConflict = onConflict
         options.restart = restart
         options.threads = output.threadCount

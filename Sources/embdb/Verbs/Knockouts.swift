@@ -43,7 +43,7 @@ struct Knockouts: ParsableCommand {
     func run() throws {
         var options = KnockoutOptions(from: from, to: to)
         options.alternatives = alternatives
-        options.genes = try chosenGenes()
+        options.genes = try geneList(genes)
         options.mode = mode
         options.maximumCells = maxCells
         options.minimumCells = minCells
@@ -71,24 +71,6 @@ struct Knockouts: ParsableCommand {
                 message: "none of the genes is among what the model reads of \(minCells) or more of the "
                     + "\(ranking.fromCells) --from cells: name other genes, or lower --min-cells")
         }
-    }
-
-    private func chosenGenes() throws -> [String]? {
-        if genes == "all" { return nil }
-        if genes.hasPrefix("@") {
-            let path = String(genes.dropFirst())
-            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw ValidationError("--genes \(genes): the file cannot be read")
-            }
-            let lines = text.split(whereSeparator: \.isNewline).flatMap { list(String($0)) }.filter {
-                !$0.hasPrefix("#")
-            }
-            guard !lines.isEmpty else { throw ValidationError("--genes \(genes): the file names no gene") }
-            return lines
-        }
-        let names = list(genes)
-        guard !names.isEmpty else { throw ValidationError("--genes: give all, G,G or @FILE") }
-        return names
     }
 
     private func write(_ ranking: KnockoutRanking, _ shown: [KnockoutRanking.Gene], to path: String) throws {

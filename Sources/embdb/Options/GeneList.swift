@@ -1,0 +1,20 @@
+internal import ArgumentParser
+internal import Foundation
+
+/// The genes that `--genes` names: `G,G`, `@FILE` with one a line (`#` begins a remark), or `all`, which is nil.
+func geneList(_ text: String) throws -> [String]? {
+    if text == "all" { return nil }
+    if text.hasPrefix("@") {
+        guard let content = try? String(contentsOfFile: String(text.dropFirst()), encoding: .utf8) else {
+            throw ValidationError("--genes \(text): the file cannot be read")
+        }
+        let names = content.split(whereSeparator: \.isNewline).flatMap { list(String($0)) }.filter {
+            !$0.hasPrefix("#")
+        }
+        guard !names.isEmpty else { throw ValidationError("--genes \(text): the file names no gene") }
+        return names
+    }
+    let names = list(text)
+    guard !names.isEmpty else { throw ValidationError("--genes: give all, G,G or @FILE") }
+    return names
+}
