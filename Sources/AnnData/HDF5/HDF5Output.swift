@@ -115,9 +115,7 @@ final class HDF5Output {
         operands(&message)
         let answer: (status: ReaderStatus, length: Int)
         do throws(ReaderDeath) {
-            guard process != nil else { throw .crashed }
-            try process?.send(message.bytes)
-            guard let received = try process?.receive(into: &memory) else { throw .crashed }
+            guard let received = try process?.answer(message.bytes, into: &memory) else { throw .crashed }
             answer = received
         } catch {
             throw self.error(of: error, isFile ? nil : element)

@@ -56,7 +56,7 @@ struct IngestCost {
         func measure(_ cells: [CellInput]) throws -> Double {
             try control.checkCancelled("stopped; nothing was written")
             let start = DispatchTime.now()
-            _ = try embedder.embed(cells) { !control.isCancelled() }
+            _ = try embedder.embed(cells, cellDone: { !control.isCancelled() })
             return Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9
         }
         control.progress(.init(unit: "cells", phase: "measuring", done: 0, total: sample.count))
