@@ -66,9 +66,22 @@ package final class HDF5File: @unchecked Sendable {
         }
     }
 
-    /// Shape and type of a dataset.
-    package func describe(_ dataset: String) throws(AnnDataError) -> DatasetInfo {
-        try request(.describe, dataset) { wire in
+    /// The members of a table (a dataset of compound type), in their order; none if it is another dataset.
+    package func members(_ dataset: String) throws(AnnDataError) -> [String] {
+        try request(.members, dataset) { wire in
+            guard let count = wire.takeCount(bytesEach: 4) else { return nil }
+            var names: [String] = []
+            for _ in 0..<count {
+                guard let name = wire.takeString() else { return nil }
+                names.append(name)
+            }
+            return names
+        }
+    }
+
+    /// Shape and type of a dataset, or of one member of a table.
+    package func describe(_ dataset: String, member: String? = nil) throws(AnnDataError) -> DatasetInfo {
+        try request(.describe, dataset, member) { wire in
             func lengths() -> [Int]? {
                 guard let count = wire.takeCount(bytesEach: 8) else { return nil }
                 var result: [Int] = []
@@ -90,7 +103,8 @@ package final class HDF5File: @unchecked Sendable {
                 guard let name = wire.takeString() else { return nil }
                 filters.append(name)
             }
-            return DatasetInfo(path: dataset, type: type, shape: shape, chunk: chunk, filters: filters)
+            return DatasetInfo(
+                path: dataset, member: member, type: type, shape: shape, chunk: chunk, filters: filters)
         }
     }
 
@@ -100,7 +114,7 @@ package final class HDF5File: @unchecked Sendable {
         _ dataset: DatasetInfo, start: [Int], count: [Int], _ body: (UnsafeRawBufferPointer) -> R
     ) throws(AnnDataError) -> R {
         let bytes = count.reduce(dataset.type.size, *)
-        return try request(.read, dataset.path, start, count) { wire in
+        return try request(.read, dataset.path, dataset.member, start, count) { wire in
             wire.remaining == bytes ? body(wire.bytes) : nil
         }
     }
@@ -129,7 +143,9 @@ package final class HDF5File: @unchecked Sendable {
         _ dataset: DatasetInfo, _ start: Int, _ count: Int
     ) throws(AnnDataError) -> [String] {
         let isScalar = dataset.shape.isEmpty
-        return try request(.readStrings, dataset.path, isScalar ? [] : [start], isScalar ? [] : [count]) { wire in
+        return try request(
+            .readStrings, dataset.path, dataset.member, isScalar ? [] : [start], isScalar ? [] : [count]
+        ) { wire in
             guard wire.takeCount(bytesEach: 4) == count else { return nil }
             var part: [String] = []
             part.reserveCapacity(count)
@@ -143,18 +159,20 @@ package final class HDF5File: @unchecked Sendable {
 
     /// One request and its answer; `decode` returns nil if the answer makes no sense.
     private func request<R>(
-        _ operation: ReaderOperation, _ element: String, _ start: [Int] = [], _ count: [Int] = [],
+        _ operation: ReaderOperation, _ element: String, _ member: String? = nil, _ start: [Int] = [],
+        _ count: [Int] = [],
         _ decode: (inout WireReader) -> R?
     ) throws(AnnDataError) -> R {
         var message = WireWriter()
         message.put(operation.rawValue)
         message.put(element)
+        message.put(member ?? "")
         message.put(UInt32(start.count))
         for (start, count) in zip(start, count) {
             message.put(Int64(start))
             message.put(Int64(count))
         }
-        let place = operation == .open ? nil : element
+        let place = operation == .open ? nil : member.map { "\(element)/\($0)" } ?? element
         return try lock.withLock { (_) throws(AnnDataError) -> R in
             if let death { throw death }
             let outcome: Result<R, AnnDataError>

@@ -77,7 +77,7 @@ struct ReaderService {
 
     private mutating func answerRequest(_ wire: inout WireReader, _ answer: inout WireWriter) throws(ReaderFailure) {
         guard let code = wire.take(UInt8.self), let operation = ReaderOperation(rawValue: code),
-            let path = wire.takeString()
+            let path = wire.takeString(), let member = wire.takeString()
         else { throw ReaderFailure(.failed, "not a request") }
         arm(touchedBytes: 0)
         switch operation {
@@ -87,7 +87,8 @@ struct ReaderService {
             try library.open(path)
         case .list: try library.list(path, &answer)
         case .attributes: try library.attributes(path, &answer)
-        case .describe: try library.describe(path, &answer)
+        case .members: try library.members(path, &answer)
+        case .describe: try library.describe(path, member, &answer)
         case .read, .readStrings:
             guard let rank = wire.takeCount(bytesEach: 16) else { throw ReaderFailure(.failed, "not a request") }
             var start: [Int] = []
@@ -99,7 +100,7 @@ struct ReaderService {
                 start.append(Int(a))
                 count.append(Int(b))
             }
-            let selection = try library.select(path, start: start, count: count)
+            let selection = try library.select(path, member, start: start, count: count)
             arm(touchedBytes: selection.touchedBytes)
             if operation == .read {
                 try library.read(selection)
