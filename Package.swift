@@ -26,7 +26,9 @@ let package = Package(
         .executable(name: "embdb", targets: ["embdb"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // For `swift package generate-documentation`; no target uses it, so packages that depend on this one do not fetch it.
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     targets: [
         // Floor 0: C

@@ -19,7 +19,8 @@ extension Database {
                 let pending = try MetaRecords.pending(transaction)
                 return DatabaseInfo(
                     format: Int(Layout.formatVersion), summary: try DatabaseSummary(reading: transaction),
-                    layer: state.embedding?.layer, pooling: state.embedding?.pooling, metric: state.embedding?.metric,
+                    layer: state.embedding?.layer, pooling: state.embedding?.pooling, obsm: state.embedding?.obsm,
+                    metric: state.embedding?.metric,
                     obs: state.columns.map { ($0.name, $0.kind.rawValue) },
                     genes: try state.model.map { try StoredModel.record($0, in: transaction).geneCount },
                     fileBytes: Int(try environment.fileBytes()),

@@ -24,10 +24,12 @@ public struct DatabaseInfo: Sendable {
     public let format: Int
     /// Cells, dimension and model.
     public let summary: DatabaseSummary
-    /// Layer of the embeddings; nil while there are none.
+    /// Layer of the embeddings; nil while there are none, and for imported ones.
     public let layer: EmbeddingLayer?
-    /// Pooling of the embeddings over a cell's tokens; nil while there are none.
+    /// Pooling of the embeddings over a cell's tokens; nil as ``layer`` is.
     public let pooling: EmbeddingPooling?
+    /// The key of obsm that the embeddings were imported from; nil for those of the model.
+    public let obsm: String?
     /// "cosine", "l2" or "ip"; nil while there are no embeddings.
     public let metric: String?
     /// obs columns in order, with their types ("number", "integer", "category", "boolean").

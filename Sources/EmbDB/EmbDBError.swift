@@ -1,39 +1,44 @@
 /// What went wrong, where, and what to do: the one error type of `import EmbDB`.
 public struct EmbDBError: Error, Sendable, CustomStringConvertible {
-    /// The kind of failure, for programs to branch on.
-    public enum Code: String, Sendable {
+    /// The kind of failure, for programs to branch on. Later versions may add kinds: a `switch` needs a `default`.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The name of the kind, as it is written in code.
+        public let description: String
+
+        private init(_ name: String) { description = name }
+
         /// No database at the path.
-        case notFound
+        public static let notFound = Code("notFound")
         /// The file is something else than a database of this program.
-        case notADatabase
+        public static let notADatabase = Code("notADatabase")
         /// The database was written by a newer version.
-        case newerFormat
+        public static let newerFormat = Code("newerFormat")
         /// The database contradicts itself.
-        case corrupted
+        public static let corrupted = Code("corrupted")
         /// Another process is writing.
-        case locked
+        public static let locked = Code("locked")
         /// The disk is full, or reading or writing failed.
-        case storage
+        public static let storage = Code("storage")
         /// An unfinished ingest of something else is pending.
-        case pendingIngest
+        public static let pendingIngest = Code("pendingIngest")
         /// Cell ids that are in the database already, or twice in the input.
-        case duplicateCells
+        public static let duplicateCells = Code("duplicateCells")
         /// The model contradicts the one in the database, or cannot be used.
-        case model
+        public static let model = Code("model")
         /// The input file cannot be read, or holds what it must not.
-        case input
+        public static let input = Code("input")
         /// An expression over obs is wrong.
-        case expression
+        public static let expression = Code("expression")
         /// No such cell.
-        case unknownCell
+        public static let unknownCell = Code("unknownCell")
         /// No such gene in the vocabulary.
-        case unknownGene
+        public static let unknownGene = Code("unknownGene")
         /// Options that contradict each other or are out of range.
-        case usage
+        public static let usage = Code("usage")
         /// All is valid, but nothing was selected or found.
-        case nothingFound
+        public static let nothingFound = Code("nothingFound")
         /// Stopped by the caller; what was committed stays.
-        case cancelled
+        public static let cancelled = Code("cancelled")
     }
 
     /// The kind of failure.

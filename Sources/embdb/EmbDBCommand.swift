@@ -15,7 +15,9 @@ struct EmbDBCommand: ParsableCommand {
                 --from 'disease == "DCM"' --to 'disease == "normal"'
             """,
         version: Version.text,
-        subcommands: [Ingest.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self])
+        subcommands: [
+            Ingest.self, Import.self, Nearest.self, Knockouts.self, Export.self, Info.self, Verify.self, Bench.self,
+        ])
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)

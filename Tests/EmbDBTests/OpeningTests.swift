@@ -154,7 +154,7 @@ struct OpeningTests {
             let thread = Thread {
                 do {
                     outcomes.add("added \(try database.ingest([file], options: options).cellsAdded)")
-                } catch { outcomes.add("\((error as? EmbDBError)?.code.rawValue ?? "\(error)")") }
+                } catch { outcomes.add("\((error as? EmbDBError)?.code.description ?? "\(error)")") }
             }
             thread.start()
             return thread

@@ -5,23 +5,23 @@ internal import Numerics
 internal import Tokenizers
 
 /// Cells a second through a model on this machine: what `embdb bench embed` prints.
-public enum EmbedBenchmark {
+package enum EmbedBenchmark {
     /// What was measured.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// The folder's name, or "default".
-        public let model: String
+        package let model: String
         /// Whether its weights were only drawn from a seed; that does not change the speed.
-        public let isUntrained: Bool
+        package let isUntrained: Bool
         /// Tokens a cell.
-        public let length: Int
+        package let length: Int
         /// Cells embedded in a second, of the fastest round.
-        public let cellsPerSecond: Double
+        package let cellsPerSecond: Double
         /// Of linear layers and attention, at that speed.
-        public let gigaflops: Double
+        package let gigaflops: Double
         /// The kernel that OpenBLAS took for this CPU.
-        public let blasKernel: String
+        package let blasKernel: String
         /// SIMD level of the program's own kernels.
-        public let simdLevel: String
+        package let simdLevel: String
     }
 
     /// Embeds cells of random genes for some two seconds, after one round to warm up.
@@ -30,7 +30,7 @@ public enum EmbedBenchmark {
     ///   - length: tokens a cell, special ones included; nil: what the model takes.
     ///   - allLayers: all layers instead of those that second-to-last needs.
     /// - Throws: ``EmbDBError`` `model`, `usage`, `cancelled`.
-    public static func run(
+    package static func run(
         model: String, dictionaries: String?, length: Int?, allLayers: Bool, threads: Int, seed: UInt64,
         control: Control = Control()
     ) throws(EmbDBError) -> Result {

@@ -4,52 +4,52 @@ internal import LMDBStore
 internal import Numerics
 
 /// Recall and speed of the index over ef, on vectors of one's own: what `embdb bench search` prints.
-public enum SearchBenchmark {
+package enum SearchBenchmark {
     /// What to measure.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// Neighbors a query.
-        public var k = 10
+        package var k = 10
         /// Beam lengths to try.
-        public var ef = [16, 32, 64]
+        package var ef = [16, 32, 64]
         /// "cosine", "l2" or "ip".
-        public var metric = "cosine"
+        package var metric = "cosine"
         /// Seed of the index; nil: the default.
-        public var seed: UInt64?
+        package var seed: UInt64?
         /// Threads for building and for the queries per second, 1 or more.
-        public var threads = Database.availableThreads
+        package var threads = Database.availableThreads
 
         /// The defaults above.
-        public init() {}
+        package init() {}
     }
 
     /// One beam length.
-    public struct Row: Sendable {
+    package struct Row: Sendable {
         /// Length of the beam.
-        public let ef: Int
+        package let ef: Int
         /// recall@k against exact search.
-        public let recall: Double
+        package let recall: Double
         /// All queries in one call, the best of three passes.
-        public let queriesPerSecond: Double
+        package let queriesPerSecond: Double
         /// Median milliseconds of one query at a time, on one thread.
-        public let p50: Double
+        package let p50: Double
         /// The 99th percentile of the same, in milliseconds.
-        public let p99: Double
+        package let p99: Double
     }
 
     /// What was measured.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// Vectors in the index.
-        public let vectors: Int
+        package let vectors: Int
         /// Length of a vector.
-        public let dimension: Int
+        package let dimension: Int
         /// Codes and graph, with writing them.
-        public let buildSeconds: Double
+        package let buildSeconds: Double
         /// The whole database file.
-        public let indexBytes: Int
+        package let indexBytes: Int
         /// Opening and the first answer in a fresh process, the file in the page cache.
-        public let openSeconds: Double
+        package let openSeconds: Double
         /// One row for each beam length, in the order of the options.
-        public let results: [Row]
+        package let results: [Row]
     }
 
     /// Builds a database of `vectors` in a temporary folder, searches it, and removes it.
@@ -59,7 +59,7 @@ public enum SearchBenchmark {
     ///   - out: where to write the ids of the last ef (.npy, int64 [queries, k]; −1 where there are fewer).
     ///   - firstAnswer: runs ``firstAnswer(database:queries:k:)`` in a fresh process and returns its seconds.
     /// - Throws: ``EmbDBError`` `input`, `usage`, `storage`, `cancelled`.
-    public static func run(
+    package static func run(
         vectors: String, queries: String, options: Options, out: String?, control: Control = Control(),
         firstAnswer: (_ database: String, _ queries: String) throws -> Double
     ) throws(EmbDBError) -> Result {
@@ -110,7 +110,7 @@ public enum SearchBenchmark {
     /// process that has done nothing before.
     ///
     /// - Throws: ``EmbDBError``.
-    public static func firstAnswer(database: String, queries: String, k: Int) throws(EmbDBError) -> Double {
+    package static func firstAnswer(database: String, queries: String, k: Int) throws(EmbDBError) -> Double {
         let query = try NPYFile.readMatrix(queries)
         return try withEmbDBErrors {
             let start = DispatchTime.now()

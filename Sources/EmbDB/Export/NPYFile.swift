@@ -3,7 +3,7 @@ internal import Numerics
 
 /// NumPy's array file (format 1.0 and 2.0, as specified in `numpy.lib.format`): what ``Database`` exports embeddings
 /// to and takes query vectors from.
-public enum NPYFile {
+package enum NPYFile {
     /// More than any array of numbers needs; NumPy itself refuses to read headers above 10,000 bytes.
     private static let longestHeader = 1 << 16
 
@@ -17,10 +17,10 @@ public enum NPYFile {
         return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
     }
 
-    /// The vectors of ``readMatrix(_:)``, one array each.
+    /// The vectors of `readMatrix(_:)`, one array each.
     ///
-    /// - Throws: as ``readMatrix(_:)``.
-    public static func readVectors(_ path: String) throws(EmbDBError) -> [[Float]] {
+    /// - Throws: as `readMatrix(_:)`.
+    package static func readVectors(_ path: String) throws(EmbDBError) -> [[Float]] {
         let matrix = try readMatrix(path)
         return (0..<matrix.rows).map { Array(matrix[row: $0]) }
     }

@@ -7,21 +7,21 @@
 ///   `<` and the like need every text to read as a number.
 /// - `true` and `false` are the texts `True` and `False`; on a column that holds nothing else, case does not matter.
 /// - `cell` is the cell id; an obs column of that name is reached in backticks.
-public struct Expression: Sendable {
+package struct Expression: Sendable {
     /// As written.
-    public let text: String
+    package let text: String
     let root: Node
 
     /// Reads an expression.
     ///
     /// - Throws: ``ExpressionError`` with the place.
-    public static func parse(_ text: String) throws(ExpressionError) -> Expression {
+    package static func parse(_ text: String) throws(ExpressionError) -> Expression {
         var parser = ExpressionParser(text, try ExpressionLexer.tokens(text))
         return Expression(text: text, root: try parser.expression())
     }
 
     /// The columns that it names; `cell` among them for the cell id.
-    public var columns: Set<String> {
+    package var columns: Set<String> {
         var names: Set<String> = []
         root.collectColumns(into: &names)
         return names

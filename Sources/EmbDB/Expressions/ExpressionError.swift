@@ -1,18 +1,18 @@
 /// A wrong obs expression: the text, where in it, and what is wrong.
-public struct ExpressionError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct ExpressionError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The whole expression.
-    public let text: String
+    package let text: String
     /// Characters before the wrong place; the length of `text` if it ends too early.
-    public let position: Int
+    package let position: Int
     /// What is wrong and what to do, in one line.
-    public let message: String
+    package let message: String
 
     /// The expression, and below it a caret under the wrong place.
-    public var details: String? {
+    package var details: String? {
         let line = String(text.map { $0.isWhitespace ? " " : $0 })
         return line + "\n" + String(repeating: " ", count: position) + "^"
     }
 
     /// Three lines: the expression, the caret, the message.
-    public var description: String { (details.map { $0 + "\n" } ?? "") + message }
+    package var description: String { (details.map { $0 + "\n" } ?? "") + message }
 }

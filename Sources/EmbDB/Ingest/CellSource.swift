@@ -1,16 +1,30 @@
 internal import AnnData
 internal import Numerics
-internal import Tokenizers
 
-/// A file of cells, open, with the choices made: which matrix, which genes, which names, which cells.
+/// A file of cells, open, with the choices made: which matrix, which names, which cells.
 struct CellSource {
+    /// What the cells' embeddings come from.
+    enum Content {
+        case counts(CountSource)
+        case vectors(VectorSource)
+
+        /// The matrix in the file: "X", "layers/NAME", "raw/X", "obsm/KEY".
+        var place: String {
+            switch self {
+            case .counts(let counts): counts.layer
+            case .vectors(let vectors): "obsm/\(vectors.key)"
+            }
+        }
+
+        /// Of vectors; nil for counts.
+        var dimension: Int? { if case .vectors(let vectors) = self { vectors.dimension } else { nil } }
+    }
+
     let path: String
     let file: CellFile
     /// SHA-256 of the file's bytes.
     let sha256: String
-    let layer: String
-    let geneColumn: String
-    let genes: GeneColumns
+    let content: Content
     private let cellColumn: Column
     private let idPrefix: String
     /// Rows that are ingested.
@@ -21,7 +35,7 @@ struct CellSource {
     /// Opens `path` and makes the choices that `options` leave open.
     ///
     /// - Throws: `AnnDataError`, `TokenizerError`, `ExpressionError`, ``EmbDBError``.
-    init(path: String, options: IngestOptions, vocabulary: Vocabulary, control: Control) throws {
+    init(path: String, options: IngestOptions, origin: EmbeddingOrigin, control: Control) throws {
         self.path = path
         if path.hasSuffix(".zarr") || path.hasSuffix(".zarr/") {
             throw EmbDBError(
@@ -29,15 +43,13 @@ struct CellSource {
         }
         file = try CellFile(path: path)
         sha256 = try SHA256.ofFile(path, control: control)
-        layer = try Self.chooseLayer(file, options)
-        let genes = try GeneColumnChoice(file: file, layer: layer, column: options.geneColumn, vocabulary: vocabulary)
-        geneColumn = genes.column
-        if genes.looksLikeRodent {
-            control.warning(
-                "most genes are written as mouse or rat symbols are, and match the model's only by their letters "
-                    + "(\(path), var \(genes.column)): is the file of the model's species?")
+        switch origin {
+        case .model(let model):
+            content = .counts(
+                try CountSource(file: file, options: options, vocabulary: model.vocabulary, control: control))
+        case .obsm(let key):
+            content = .vectors(try VectorSource(file: file, key: key))
         }
-        self.genes = genes.genes
         idPrefix = options.idPrefix
         if let name = options.cellColumn {
             cellColumn = try file.obs.column(named: name)
@@ -52,29 +64,6 @@ struct CellSource {
                     .nothingFound, "no cell of the file is selected by --where (\(path)): change the expression")
             }
         }
-    }
-
-    /// X if it holds whole numbers, else layers/counts or raw/X if they do.
-    private static func chooseLayer(_ file: CellFile, _ options: IngestOptions) throws -> String {
-        if let name = options.layer { return try file.layer(name).path }
-        let candidates = ["X", "layers/counts", "raw/X"].filter(file.layerNames.contains)
-        guard let first = candidates.first else {
-            // Names what there is.
-            return try file.layer("X").path
-        }
-        if options.values == .normalized { return first }
-        for name in candidates where try file.holdsWholeNumbers(layer: name) { return name }
-        // The value that is in the way says more than that there is one.
-        var reader = try file.countReader(layer: first, rule: .counts)
-        var batch = CountBatch()
-        for start in stride(from: 0, to: file.cellCount, by: 256) {
-            try reader.read(rows: start..<min(file.cellCount, start + 256), into: &batch)
-        }
-        throw EmbDBError(
-            .input,
-            "no whole-number counts in \(candidates.joined(separator: ", ")) (\(file.path)): name the matrix of raw "
-                + "counts by --layer (there is \(file.layerNames.joined(separator: ", "))), or give --values normalized"
-        )
     }
 
     /// Ids of the cells of some rows, with the prefix.

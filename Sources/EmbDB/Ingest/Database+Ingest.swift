@@ -11,6 +11,8 @@ extension Database {
     /// - Parameters:
     ///   - files: `.h5ad` files, in this order.
     ///   - path: the database; made if it is not there, after the files and the model were found to be usable.
+    ///   - options: which model, which matrix, which cells.
+    ///   - control: told of every cell and asked whether to stop.
     /// - Throws: ``EmbDBError`` `input` with file, path inside it, row and value; `model`, `duplicateCells`,
     ///   `pendingIngest`, `expression`, `nothingFound`, `locked`, `storage`, `cancelled`. The database then shows what
     ///   it showed before.

@@ -11,8 +11,7 @@ extension Database {
             control.progress(.init(unit: "vectors", phase: "writing", done: start, total: vectors.rows))
             try environment.write { transaction in
                 var state = try MetaRecords.state(transaction)
-                state.embedding = EmbeddingSettings(
-                    layer: .last, pooling: .mean, dimension: vectors.columns, metric: metric.rawValue)
+                state.embedding = EmbeddingSettings(dimension: vectors.columns, metric: metric.rawValue)
                 let end = min(vectors.rows, start + step)
                 let part = Matrix(
                     rows: end - start, columns: vectors.columns,

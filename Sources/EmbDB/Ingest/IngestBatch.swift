@@ -1,4 +1,3 @@
-internal import AnnData
 internal import CellTransformer
 internal import HNSW
 internal import LMDBStore
@@ -12,9 +11,9 @@ struct IngestBatch {
     /// Cells that a commit holds at most.
     private static let limit = 4096
 
-    private let model: EmbeddingModel
+    private let origin: EmbeddingOrigin
     private let settings: EmbeddingSettings
-    private let threads: Int
+    private let options: IngestOptions
     private let control: Control
     /// Cells of the whole ingest, and how many of them are behind us, those that wait included.
     private let total: Int
@@ -22,28 +21,30 @@ struct IngestBatch {
     private var obs: ObsWriter
 
     private var source: CellSource?
-    private var reader: CountReader?
-    private var counts = CountBatch()
-    private var encoding = Encoding()
+    /// Of a source of counts.
+    private var encoding: CellEncoding?
+    /// The vectors of the rows that were read last.
+    private var vectors: [Float] = []
 
     /// Cells that are encoded and wait to be embedded.
     private var inputs: [CellInput] = []
     private var ids: [String] = []
+    /// Ranked tokens, one a cell; none for imported embeddings.
     private var stored: [[UInt8]] = []
     private var embeddings: [Float] = []
     private var truncated = 0
     private var withoutKnownGene = 0
 
     init(
-        model: EmbeddingModel, settings: EmbeddingSettings, threads: Int, total: Int, done: Int, control: Control,
-        obs: ObsWriter
+        origin: EmbeddingOrigin, settings: EmbeddingSettings, options: IngestOptions, total: Int, done: Int,
+        control: Control, obs: ObsWriter
     ) {
         self.total = total
         self.done = done
         self.control = control
-        self.model = model
+        self.origin = origin
         self.settings = settings
-        self.threads = threads
+        self.options = options
         self.obs = obs
     }
 
@@ -53,55 +54,65 @@ struct IngestBatch {
     var count: Int { ids.count + withoutKnownGene }
     var isFull: Bool { count >= Self.limit }
 
-    mutating func use(_ source: CellSource, columns: [ObsColumnDescription], rule: CountRule) throws {
+    /// Rows to read at once: those of vectors cost little, and lie in chunks of some hundred.
+    var step: Int { origin.model == nil ? 1024 : Self.cells }
+
+    mutating func use(_ source: CellSource, columns: [ObsColumnDescription]) throws {
         self.source = source
-        reader = try source.file.countReader(layer: source.layer, rule: rule)
-        encoding = Encoding()
+        encoding = nil
+        if case .counts(let counts) = source.content, let model = origin.model {
+            encoding = try CellEncoding(source.file, counts, values: options.values, encoder: model.encoder)
+        }
         try obs.use(source, columns: columns)
     }
 
-    /// Memory for one cell at a time; serves the cells of one source.
-    private struct Encoding {
-        var cell = EncodedCell()
-        var scratch = RankValueEncoder.Scratch()
-
-        mutating func encode(_ counts: CountBatch, row: Int, genes: GeneColumns, by encoder: RankValueEncoder) {
-            let entries = counts.entries(row)
-            encoder.encode(
-                columns: counts.indices.span.extracting(entries), values: counts.values.span.extracting(entries),
-                genes: genes, into: &cell, scratch: &scratch)
-        }
-    }
-
-    /// Reads and encodes the selected cells among the source's `rows`; embeds when enough have come together.
+    /// Reads the selected cells among the source's `rows`, and encodes them where they are counts; embeds when enough
+    /// have come together.
     mutating func add(_ rows: Range<Int>) throws {
-        guard let source, reader != nil else { return }
-        try reader?.read(rows: rows, into: &counts)
+        guard let source else { return }
+        try encoding?.read(rows)
+        if case .vectors(let matrix) = source.content {
+            try matrix.read(
+                rows, selected: source.selected, metric: EmbeddingMetric(rawValue: settings.metric) ?? .cosine,
+                into: &vectors)
+        }
         let names = try source.cellIDs(rows)
         for (offset, row) in rows.enumerated() where source.selected[row] {
             done += 1
-            encoding.encode(counts, row: offset, genes: source.genes, by: model.encoder)
-            if encoding.cell.isEmpty {
-                withoutKnownGene += 1
-                continue
+            if encoding != nil {
+                guard take(offset) else { continue }
+            } else {
+                embeddings += vectors[offset * settings.dimension..<(offset + 1) * settings.dimension]
+                control.progress(.init(unit: "cells", phase: "importing", done: done, total: total))
             }
-            if encoding.cell.isTruncated { truncated += 1 }
-            inputs.append(model.input(encoding.cell.tokens))
-            var bytes: [UInt8] = []
-            StoredCell.append(encoding.cell.ranking, to: &bytes)
-            stored.append(bytes)
             ids.append(names[offset])
             try obs.add(row: row)
         }
         if inputs.count >= Self.cells { try embed() }
     }
 
+    /// Encodes one of the cells that were read; false if it has no gene that the model knows.
+    private mutating func take(_ offset: Int) -> Bool {
+        encoding?.encode(offset)
+        guard let cell = encoding?.cell, let model = origin.model, !cell.isEmpty else {
+            withoutKnownGene += 1
+            return false
+        }
+        if cell.isTruncated { truncated += 1 }
+        inputs.append(model.input(cell.tokens))
+        var bytes: [UInt8] = []
+        StoredCell.append(cell.ranking, to: &bytes)
+        stored.append(bytes)
+        return true
+    }
+
     /// Embeds the cells that wait for it.
     mutating func embed() throws {
+        guard let model = origin.model else { return }
         let control = control
         let total = total
         let counter = Control.Counter(from: done - inputs.count)
-        embeddings += try model.embedder(settings, threads: threads).embed(inputs) {
+        embeddings += try model.embedder(settings, threads: options.threads).embed(inputs) {
             control.progress(.init(unit: "cells", phase: "embedding", done: counter.next(), total: total))
             return !control.isCancelled()
         }.values
@@ -116,7 +127,9 @@ struct IngestBatch {
         for (offset, id) in ids.enumerated() {
             let row = UInt64(first + offset)
             try Layout.cellOfRow.append(id, for: row, in: &transaction)
-            try Layout.tokens.append(Checksummed.seal(stored[offset]), for: row, in: &transaction)
+            if !stored.isEmpty {
+                try Layout.tokens.append(Checksummed.seal(stored[offset]), for: row, in: &transaction)
+            }
             // Checked before: an id that is there belongs to a cell that this one replaces, or to a deleted one.
             if let old = try Layout.rowOfCell.value(for: id, in: transaction), old < UInt64(visibleRows) {
                 try Layout.replacement.put(row, for: id, in: &transaction)

@@ -3,17 +3,33 @@
 enum IngestKey {
     /// One key a source, in order. A sample is drawn over all sources together, so that then each depends on all.
     static func keys(
-        _ sources: [CellSource], _ model: EmbeddingModel, _ settings: EmbeddingSettings, _ options: IngestOptions
+        _ sources: [CellSource], _ origin: EmbeddingOrigin, _ settings: EmbeddingSettings, _ options: IngestOptions
     ) -> [String] {
         let sample =
             options.sample.map { "\($0) by \(options.seed) of " + sources.map(\.sha256).joined(separator: " ") }
             ?? "all"
         return sources.map { source in
-            digest([
-                "embdb ingest 1", source.sha256, source.layer, source.geneColumn, model.sha256,
-                settings.layer.rawValue, settings.pooling.rawValue, options.values.rawValue,
-                options.cellColumn.map { "column \($0)" } ?? "index", options.idPrefix, options.filter ?? "", sample,
-            ])
+            digest(
+                ["embdb ingest 1", source.sha256, source.content.place] + embedding(source, origin, settings, options)
+                    + [
+                        options.cellColumn.map { "column \($0)" } ?? "index", options.idPrefix, options.filter ?? "",
+                        sample,
+                    ])
+        }
+    }
+
+    /// What the embeddings depend on beside the matrix.
+    private static func embedding(
+        _ source: CellSource, _ origin: EmbeddingOrigin, _ settings: EmbeddingSettings, _ options: IngestOptions
+    ) -> [String] {
+        switch (origin, source.content) {
+        case (.model(let model), .counts(let counts)):
+            [
+                counts.geneColumn, model.sha256, settings.layer?.rawValue ?? "", settings.pooling?.rawValue ?? "",
+                options.values.rawValue,
+            ]
+        default:
+            ["imported"]
         }
     }
 

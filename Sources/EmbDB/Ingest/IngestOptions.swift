@@ -2,7 +2,12 @@
 public struct IngestOptions: Sendable {
     /// What to do with a cell whose id is in the database already.
     public enum Conflict: String, Codable, Sendable, CaseIterable {
-        case error, skip, replace
+        /// Refuse the whole ingest.
+        case error
+        /// Keep the cell that is there.
+        case skip
+        /// Put the new cell in the place of the one that is there.
+        case replace
     }
 
     /// What the values of the matrix are.
@@ -41,9 +46,18 @@ public struct IngestOptions: Sendable {
     public var onConflict = Conflict.error
     /// Drop an unfinished ingest of something else and start this one.
     public var restart = false
+    /// The matrix that holds the embeddings already; nil: the model computes them from counts.
+    var imported: ImportedMatrix?
     /// Threads to compute on, 1 or more.
     public var threads = Database.availableThreads
 
     /// The defaults above.
     public init() {}
+
+    /// Where imported embeddings lie, and how they are to be compared.
+    struct ImportedMatrix {
+        let key: String
+        /// nil: what the database has; cosine in a new one.
+        let metric: EmbeddingMetric?
+    }
 }

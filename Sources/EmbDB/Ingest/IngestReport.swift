@@ -1,27 +1,27 @@
-/// What ``Database/ingest(_:options:control:)`` did.
+/// What ``Database/ingest(_:options:control:)`` or ``Database/importEmbeddings(_:options:control:)`` did.
 public struct IngestReport: Sendable {
     /// Cells that were added.
-    public var cellsAdded: Int
+    public internal(set) var cellsAdded: Int
     /// Cells that were left out, by reason.
-    public var cellsSkipped: [String: Int]
-    /// Genes of the last file that the vocabulary knows.
-    public var genesMatched: Int
-    /// All genes of the last file.
-    public var genesTotal: Int
+    public internal(set) var cellsSkipped: [String: Int]
+    /// Genes of the last file that the vocabulary knows; 0 for an import.
+    public internal(set) var genesMatched: Int
+    /// All genes of the last file; 0 for an import.
+    public internal(set) var genesTotal: Int
     /// Cells with more known genes than the model takes.
-    public var truncatedCells: Int
-    /// Where the counts were read: "X", "layers/counts", "raw/X".
-    public var layer: String
-    /// The var column that named the genes; "index" for the index.
-    public var geneColumn: String
+    public internal(set) var truncatedCells: Int
+    /// Where the counts were read: "X", "layers/counts", "raw/X"; "obsm/KEY" for an import.
+    public internal(set) var layer: String
+    /// The var column that named the genes; "index" for the index, empty for an import.
+    public internal(set) var geneColumn: String
     /// Wall time.
-    public var seconds: Double
+    public internal(set) var seconds: Double
     /// What the database holds now.
-    public var database: DatabaseSummary
+    public internal(set) var database: DatabaseSummary
     /// Whether the same ingest had been completed before, so that nothing was done.
-    public var wasComplete: Bool
+    public internal(set) var wasComplete: Bool
     /// Whether an interrupted ingest was taken up again.
-    public var wasResumed: Bool
+    public internal(set) var wasResumed: Bool
 }
 
 /// A database in a few words.

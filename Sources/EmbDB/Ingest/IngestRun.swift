@@ -5,12 +5,12 @@ internal import LMDBStore
 internal import Numerics
 internal import Tokenizers
 
-/// One ingest: what is decided before the first cell, and the loop over batches.
+/// One ingest or import: what is decided before the first cell, and the loop over batches.
 struct IngestRun {
     private let path: String
     private let options: IngestOptions
     private let control: Control
-    private let model: EmbeddingModel
+    private let origin: EmbeddingOrigin
     private let settings: EmbeddingSettings
     private var sources: [CellSource]
     /// ``IngestKey`` of each source, and of all together.
@@ -40,7 +40,6 @@ struct IngestRun {
         self.path = path
         self.options = options
         self.control = control
-        try BLAS.selfCheck()
         let found = try database?.environment.read { transaction in
             let state = try MetaRecords.state(transaction)
             return (
@@ -51,13 +50,24 @@ struct IngestRun {
         state = found?.state ?? DatabaseState()
         live = found?.live ?? Bitmap(count: 0)
         pending = found?.pending
-        model = try Self.model(database, path, state, pending, options, control)
-        settings = try Self.settings(model, state, options)
-        let vocabulary = model.vocabulary
-        var sources = try files.map {
-            try CellSource(path: $0, options: options, vocabulary: vocabulary, control: control)
+        let origin = try EmbeddingOrigin(database, path, state, pending, options, control)
+        self.origin = origin
+        if case .model = origin { try BLAS.selfCheck() }
+        // Before files are read, as far as it does not depend on them.
+        var computed: EmbeddingSettings?
+        if let model = origin.model { computed = try EmbeddingSettings(model, state, options) }
+        var sources = try files.map { try CellSource(path: $0, options: options, origin: origin, control: control) }
+        let settings: EmbeddingSettings
+        if let computed {
+            settings = computed
+        } else if let imported = options.imported {
+            settings = try EmbeddingSettings(
+                importedFrom: sources, imported, state, options.restart ? nil : pending, path: path, control: control)
+        } else {
+            throw EmbDBError(.usage, "neither a model nor embeddings to import (\(path)): name one of them")
         }
-        let keys = IngestKey.keys(sources, model, settings, options)
+        self.settings = settings
+        let keys = IngestKey.keys(sources, origin, settings, options)
         Self.drawSample(&sources, options)
         // Sources that are complete already have nothing to add.
         let complete = Dictionary(state.ingests.map { ($0.key, $0.cells) }, uniquingKeysWith: { first, _ in first })
@@ -67,49 +77,6 @@ struct IngestRun {
         self.sources = open.map { sources[$0] }
         self.keys = open.map { keys[$0] }
         key = IngestKey.combined(self.keys)
-    }
-
-    private static func model(
-        _ database: Database?, _ path: String, _ state: DatabaseState, _ pending: PendingIngest?,
-        _ options: IngestOptions, _ control: Control
-    ) throws -> EmbeddingModel {
-        let stored = state.model ?? (options.restart ? nil : pending?.state.model)
-        guard let name = options.model else {
-            guard let stored, let database else {
-                throw EmbDBError(
-                    .usage, "the database has no model yet (\(path)): give --model FOLDER, or --model default")
-            }
-            return try database.environment.read { try StoredModel.load(stored, in: $0) }
-        }
-        let model = try ModelFolder.load(name, dictionaries: options.dictionaries, warning: control.warning)
-        if let stored, stored.sha256 != model.sha256 {
-            if state.model == nil, let pending { throw unfinished(pending, state, path) }
-            throw EmbDBError(
-                .model,
-                "the database has another model, \(stored.name) (sha256 \(stored.sha256.prefix(12)), \(model.name) is "
-                    + "\(model.sha256.prefix(12))) (\(path)): leave --model out, or ingest into a new database")
-        }
-        return model
-    }
-
-    private static func settings(
-        _ model: EmbeddingModel, _ state: DatabaseState, _ options: IngestOptions
-    ) throws -> EmbeddingSettings {
-        let wanted = EmbeddingSettings(
-            layer: options.embed ?? state.embedding?.layer ?? .secondToLast,
-            pooling: options.pool ?? state.embedding?.pooling ?? model.defaultPooling,
-            dimension: model.configuration.hiddenSize, metric: "cosine")
-        if let stored = state.embedding, stored != wanted {
-            throw EmbDBError(
-                .usage,
-                "the database's embeddings are of the \(stored.layer.rawValue) layer by \(stored.pooling.rawValue), not "
-                    + "the \(wanted.layer.rawValue) by \(wanted.pooling.rawValue): leave --embed and --pool out, or "
-                    + "ingest into a new database")
-        }
-        if wanted.pooling == .cls, !model.vocabulary.isV2 {
-            throw EmbDBError(.usage, "--pool cls: the model's vocabulary has no <cls> token: give --pool mean")
-        }
-        return wanted
     }
 
     private static func drawSample(_ sources: inout [CellSource], _ options: IngestOptions) {
@@ -131,19 +98,11 @@ struct IngestRun {
         pending.key == key && pending.conflict == options.onConflict
     }
 
-    private static func unfinished(_ pending: PendingIngest, _ state: DatabaseState, _ path: String) -> EmbDBError {
-        EmbDBError(
-            .pendingIngest,
-            "an unfinished ingest of \(pending.sources.joined(separator: ", ")) is pending "
-                + "(\(pending.state.rows - state.rows) cells so far, \(path)): run that command again to "
-                + "finish it, or give --restart to drop it")
-    }
-
     mutating func perform(on database: Database) throws -> IngestReport {
         if sources.isEmpty {
             return try report(database, IngestCounts(), skipped: ["already_present": cellsComplete], wasComplete: true)
         }
-        if let pending, !continues(pending), !options.restart { throw Self.unfinished(pending, state, path) }
+        if let pending, !continues(pending), !options.restart { throw pending.isInTheWay(of: state, path: path) }
         let check = try database.environment.read { transaction in
             try CellIDCheck(&sources, conflict: options.onConflict, state: state, live: live, in: transaction)
         }
@@ -175,7 +134,7 @@ struct IngestRun {
         var work = PendingIngest(
             state: state, key: key, conflict: options.onConflict,
             sources: sources.map { ($0.path as NSString).lastPathComponent })
-        work.state.model = ModelReference(name: model.name, sha256: model.sha256)
+        work.state.model = origin.model.map { ModelReference(name: $0.name, sha256: $0.sha256) }
         work.state.embedding = settings
         work.state.columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
         let former = pending
@@ -185,7 +144,7 @@ struct IngestRun {
                 throw otherWriter()
             }
             if let former { try PendingWork.drop(former, state: state, in: &transaction) }
-            if state.model == nil { try StoredModel.put(model, in: &transaction) }
+            if state.model == nil, let model = origin.model { try StoredModel.put(model, in: &transaction) }
             for (number, column) in fresh.state.columns.enumerated() where number >= state.columns.count {
                 try ObsWriter.fillMissing(column: number, kind: column.kind, rows: state.rows, in: &transaction)
             }
@@ -201,7 +160,7 @@ struct IngestRun {
                 .nothingFound, "there are no cells in \(work.sources.joined(separator: ", ")): check the file")
         }
         var batch = IngestBatch(
-            model: model, settings: settings, threads: options.threads, total: total,
+            origin: origin, settings: settings, options: options, total: total,
             done: work.counts.added + work.counts.withoutKnownGene, control: control,
             obs: try database.environment.read { try ObsWriter(work.state.columns, in: $0) })
         var lastCommit = Date()
@@ -209,9 +168,9 @@ struct IngestRun {
         for number in work.nextFile..<sources.count {
             let source = sources[number]
             if firstRows.count == number { firstRows.append(work.state.rows + batch.rows) }
-            try batch.use(source, columns: work.state.columns, rule: options.values == .counts ? .counts : .normalized)
+            try batch.use(source, columns: work.state.columns)
             var next = number == work.nextFile ? work.nextRow : 0
-            while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
+            while let rows = source.nextRows(from: next, atMost: batch.step) {
                 try control.checkCancelled("stopped")
                 try batch.add(rows)
                 next = rows.upperBound
@@ -250,7 +209,7 @@ struct IngestRun {
 
     private func finish(_ work: inout PendingIngest, in transaction: inout WriteTransaction) throws {
         var state = work.state
-        if work.counts.added == 0, self.state.model == nil {
+        if work.counts.added == 0, self.state.embedding == nil {
             throw EmbDBError(
                 .nothingFound,
                 "no cell has a gene that the model knows (\(work.sources.joined(separator: ", "))): "
@@ -302,15 +261,28 @@ struct IngestRun {
             .locked, "another process has changed the database meanwhile (\(path)): run the command again")
     }
 
-    private func report(_ database: Database, _ counts: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws
+    private func report(_ database: Database, _ done: IngestCounts, skipped: [String: Int], wasComplete: Bool) throws
         -> IngestReport
     {
-        let genes = lastSource?.genes.summary
+        var counts: CountSource?
+        if case .counts(let source)? = lastSource?.content { counts = source }
+        let genes = counts?.genes.summary
         return IngestReport(
-            cellsAdded: counts.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,
-            genesTotal: genes?.total ?? 0, truncatedCells: counts.truncated, layer: lastSource?.layer ?? "",
-            geneColumn: lastSource?.geneColumn ?? "", seconds: 0,
+            cellsAdded: done.added, cellsSkipped: skipped, genesMatched: genes?.matched ?? 0,
+            genesTotal: genes?.total ?? 0, truncatedCells: done.truncated, layer: lastSource?.content.place ?? "",
+            geneColumn: counts?.geneColumn ?? "", seconds: 0,
             database: try database.environment.read { try DatabaseSummary(reading: $0) }, wasComplete: wasComplete,
             wasResumed: wasResumed)
+    }
+}
+
+extension PendingIngest {
+    /// The error for whoever wants to start something else.
+    func isInTheWay(of visible: DatabaseState, path: String) -> EmbDBError {
+        EmbDBError(
+            .pendingIngest,
+            "an unfinished \(state.model == nil ? "import" : "ingest") of \(sources.joined(separator: ", ")) is pending "
+                + "(\(state.rows - visible.rows) cells so far, \(path)): run that command again to "
+                + "finish it, or give --restart to drop it")
     }
 }

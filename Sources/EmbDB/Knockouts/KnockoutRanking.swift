@@ -41,7 +41,6 @@ public struct KnockoutRanking: Sendable {
     }
 
     /// The model that embedded them.
-    /// What was done to each gene.
     public let model: ModelSummary
     /// Cells that were perturbed.
     public let fromCells: Int

@@ -48,10 +48,15 @@ public struct NearestCell: Sendable {
 
 /// A value of obs.
 public enum ObsValue: Sendable, Equatable, CustomStringConvertible {
+    /// The cell has none, or its file had no such column.
     case missing
+    /// A category or a text.
     case text(String)
+    /// A whole number of 64 bits.
     case integer(Int)
+    /// A number; never NaN, which is ``missing``.
     case number(Double)
+    /// `True` or `False`.
     case boolean(Bool)
 
     /// The value as text; empty if it is missing, "True" or "False" for a boolean.

@@ -30,10 +30,15 @@ struct ModelReference: Codable, Equatable {
     var sha256: String
 }
 
-/// Which hidden layer is pooled how.
+/// Where the embeddings come from: which hidden layer of the model is pooled how, or which matrix they were imported
+/// from.
 struct EmbeddingSettings: Codable, Equatable {
-    var layer: EmbeddingLayer
-    var pooling: EmbeddingPooling
+    /// nil for embeddings that were made elsewhere.
+    var layer: EmbeddingLayer?
+    /// nil for embeddings that were made elsewhere.
+    var pooling: EmbeddingPooling?
+    /// The key in obsm that imported embeddings had in their first file.
+    var obsm: String?
     var dimension: Int
     var metric: String
 }
@@ -104,20 +109,4 @@ struct IndexDescription: Codable, Equatable {
 
     /// As ``DatabaseState/isPossible``.
     var isPossible: Bool { (0...Int(Int32.max)).contains(rows) && (1...1 << 20).contains(recommendedEf) }
-}
-
-/// The layer whose hidden states are pooled.
-public enum EmbeddingLayer: String, Codable, Sendable, CaseIterable {
-    /// After the last layer (Geneformer's emb_layer 0).
-    case last
-    /// After the one before (emb_layer −1), which generalises better; the default.
-    case secondToLast = "second-to-last"
-}
-
-/// How one vector is made from the hidden states of a cell.
-public enum EmbeddingPooling: String, Codable, Sendable, CaseIterable {
-    /// The hidden state of `<cls>`; V2's way.
-    case cls
-    /// The mean over the genes, without special tokens; V1's way.
-    case mean
 }

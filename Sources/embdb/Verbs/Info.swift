@@ -21,7 +21,7 @@ struct Info: ParsableCommand {
                 "embeddings",
                 .object([
                     ("layer", JSON(info.layer?.rawValue)), ("pool", JSON(info.pooling?.rawValue)),
-                    ("metric", JSON(info.metric)),
+                    ("obsm", JSON(info.obsm)), ("metric", JSON(info.metric)),
                 ])
             ),
             ("obs", .object(info.obs.map { ($0.name, .string($0.type)) })), ("genes", JSON(info.genes)),
@@ -50,11 +50,13 @@ struct Info: ParsableCommand {
         table.add("format", String(info.format))
         table.add("cells", String(info.summary.cells))
         table.add("dimension", info.summary.dimension.map(String.init) ?? "none yet")
-        table.add("model", info.summary.model?.text ?? "none yet")
+        let isImported = info.metric != nil && info.summary.model == nil
+        table.add("model", info.summary.model?.text ?? (isImported ? "none: the embeddings are imported" : "none yet"))
         if let layer = info.layer, let pooling = info.pooling {
             table.add("embeddings", "\(layer.rawValue) layer, \(pooling.rawValue), \(info.metric ?? "")")
         }
-        table.add("genes", info.genes.map(String.init) ?? "none yet")
+        if let obsm = info.obsm { table.add("embeddings", "imported from obsm \(obsm), \(info.metric ?? "")") }
+        if !isImported { table.add("genes", info.genes.map(String.init) ?? "none yet") }
         table.add("file", byteCount(info.fileBytes))
         table.add(
             "index",

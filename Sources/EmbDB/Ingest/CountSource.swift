@@ -1,0 +1,47 @@
+internal import AnnData
+internal import Tokenizers
+
+/// The counts of a source, with the choices made: which matrix, which genes.
+struct CountSource {
+    let layer: String
+    let geneColumn: String
+    let genes: GeneColumns
+
+    /// Makes the choices that `options` leave open.
+    ///
+    /// - Throws: `AnnDataError`, `TokenizerError`, ``EmbDBError``.
+    init(file: CellFile, options: IngestOptions, vocabulary: Vocabulary, control: Control) throws {
+        layer = try Self.chooseLayer(file, options)
+        let genes = try GeneColumnChoice(file: file, layer: layer, column: options.geneColumn, vocabulary: vocabulary)
+        geneColumn = genes.column
+        if genes.looksLikeRodent {
+            control.warning(
+                "most genes are written as mouse or rat symbols are, and match the model's only by their letters "
+                    + "(\(file.path), var \(genes.column)): is the file of the model's species?")
+        }
+        self.genes = genes.genes
+    }
+
+    /// X if it holds whole numbers, else layers/counts or raw/X if they do.
+    private static func chooseLayer(_ file: CellFile, _ options: IngestOptions) throws -> String {
+        if let name = options.layer { return try file.layer(name).path }
+        let candidates = ["X", "layers/counts", "raw/X"].filter(file.layerNames.contains)
+        guard let first = candidates.first else {
+            // Names what there is.
+            return try file.layer("X").path
+        }
+        if options.values == .normalized { return first }
+        for name in candidates where try file.holdsWholeNumbers(layer: name) { return name }
+        // The value that is in the way says more than that there is one.
+        var reader = try file.countReader(layer: first, rule: .counts)
+        var batch = CountBatch()
+        for start in stride(from: 0, to: file.cellCount, by: 256) {
+            try reader.read(rows: start..<min(file.cellCount, start + 256), into: &batch)
+        }
+        throw EmbDBError(
+            .input,
+            "no whole-number counts in \(candidates.joined(separator: ", ")) (\(file.path)): name the matrix of raw "
+                + "counts by --layer (there is \(file.layerNames.joined(separator: ", "))), or give --values normalized"
+        )
+    }
+}
