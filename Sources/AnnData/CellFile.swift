@@ -114,7 +114,12 @@ package struct CellFile: Sendable {
 
     /// Whether a sample of the matrix's values are whole numbers from 0.
     package func holdsWholeNumbers(layer name: String) throws(AnnDataError) -> Bool {
-        try layer(name).holdsWholeNumbers()
+        try holds(.counts, layer: name)
+    }
+
+    /// Whether a sample of the matrix's values are what `rule` allows.
+    package func holds(_ rule: CountRule, layer name: String) throws(AnnDataError) -> Bool {
+        try layer(name).holds(rule)
     }
 
     /// A reader of the counts of `layer`.

@@ -110,16 +110,16 @@ extension CountLayer {
             name: name, path: path, rowCount: rowCount, genes: genes, layout: layout, elements: file)
     }
 
-    /// A look at up to `sampleSize` stored values at five places of the matrix: true if all of them are whole
-    /// numbers from 0. For choosing between X, a layer and raw/X; a reader checks every value all the same.
-    func holdsWholeNumbers(sampleSize: Int = 20_480) throws(AnnDataError) -> Bool {
+    /// A look at up to `sampleSize` stored values at five places of the matrix: true if the rule allows all of
+    /// them. For choosing between X, a layer and raw/X; a reader checks every value all the same.
+    func holds(_ rule: CountRule, sampleSize: Int = 20_480) throws(AnnDataError) -> Bool {
         var values: [Double] = []
         var columns: [Int] = []
         let places = 5
         let each = max(1, sampleSize / places)
         func areWhole() -> Bool {
             values.indices.allSatisfy { entry in
-                CountRule.counts.allows(values[entry])
+                rule.allows(values[entry])
                     || columns.indices.contains(entry) && columns[entry] >= 0 && columns[entry] < storedColumnCount
                         && !isGene(columns[entry])
             }

@@ -45,7 +45,8 @@ struct MatrixMarket: ~Copyable {
         var sizes: [Int] = []
         while sizes.isEmpty {
             guard try lines.next() else {
-                throw AnnDataError(.truncated, file: lines.path, line: lines.number + 1, "the file ends within its header")
+                throw AnnDataError(
+                    .truncated, file: lines.path, line: lines.number + 1, "the file ends within its header")
             }
             let text = lines.text
             if text.first == "%" || text.allSatisfy({ $0 == " " || $0 == "\t" }) { continue }

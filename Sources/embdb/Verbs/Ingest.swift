@@ -7,7 +7,7 @@ struct Ingest: ParsableCommand {
         discussion: "Example: embdb ingest heart.embdb heart.h5ad --model default")
 
     @Argument(help: "The database file; made if it is not there.") var database: String
-    @Argument(help: "Files of counts (.h5ad).") var files: [String]
+    @Argument(help: "Files of counts: .h5ad, .loom, 10x .h5, folders of a 10x matrix.mtx.") var files: [String]
     @Option(help: "A model folder, or 'default'. The first ingest stores the model in the database.") var model: String?
     @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.") var dictionaries: String?
     @Option(help: "X, layers/NAME or raw/X (default: the first of X, layers/counts, raw/X with whole numbers).")
