@@ -30,6 +30,8 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
         case temporaryStorage
         /// Stopped by the caller.
         case stopped
+        /// A file that is to be written cannot be: no such folder, no permission, a full disk, …
+        case notWritten
     }
 
     /// The kind of the failure.
@@ -102,6 +104,7 @@ extension AnnDataError.Code {
         case .tooLarge: "split the file, or store it with smaller chunks"
         case .temporaryStorage: "free some space, or set TMPDIR to a folder on a larger disk"
         case .stopped: "run it again"
+        case .notWritten: "check the folder, its permissions and the space on its disk"
         case .readerNotStarted: "free memory and processes, and try again"
         }
     }

@@ -35,7 +35,7 @@ extension EmbDBError {
     private static func code(of error: AnnDataError) -> Code {
         switch error.code {
         case .stopped: .cancelled
-        case .temporaryStorage: .storage
+        case .temporaryStorage, .notWritten: .storage
         default: .input
         }
     }

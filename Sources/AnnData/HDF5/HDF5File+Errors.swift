@@ -1,8 +1,8 @@
 internal import Glibc
 
 extension HDF5File {
-    /// Tells what is no HDF5 file from what is a damaged one, before any HDF5 call.
-    static func examine(_ path: String) throws(AnnDataError) {
+    /// Tells what is no HDF5 file from what is a damaged one, before any HDF5 call; the same size and time as `stat`.
+    static func examine(_ path: String) throws(AnnDataError) -> FileFingerprint {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let code = errno
@@ -31,6 +31,9 @@ extension HDF5File {
             throw AnnDataError(
                 .notHDF5, file: path, "not an HDF5 file (no signature), nor another format that is read")
         }
+        return FileFingerprint(
+            size: Int64(info.st_size),
+            modified: Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec))
     }
 
     /// The signature stands at 0, 512, 1024, 2048, … (HDF5 file format specification, II.A).

@@ -1,6 +1,14 @@
 internal import Glibc
 internal import Synchronization
 
+/// Size and time of a file: whether it has changed.
+package struct FileFingerprint: Sendable, Equatable {
+    /// Bytes.
+    package let size: Int64
+    /// Nanoseconds since 1970.
+    package let modified: Int64
+}
+
 /// An HDF5 file, read through a child process (see ReaderHook.swift), so that no file can crash or hang the caller.
 ///
 /// A request costs tens of microseconds plus the reading. Threads take turns. After the child has died of a damaged
@@ -8,6 +16,7 @@ internal import Synchronization
 package final class HDF5File: @unchecked Sendable {
     /// The file as the caller named it.
     package let path: String
+    package let fingerprint: FileFingerprint
 
     // Everything below is touched under `lock`.
     private let lock = Mutex<Void>(())
@@ -18,7 +27,7 @@ package final class HDF5File: @unchecked Sendable {
     /// Opens a regular file that starts with an HDF5 signature.
     package init(path: String) throws(AnnDataError) {
         self.path = path
-        try Self.examine(path)
+        fingerprint = try Self.examine(path)
         do throws(ReaderDeath) {
             process = try ReaderProcess.start()
         } catch {

@@ -44,7 +44,7 @@ struct CountSource {
                 try readThrough(file, name)
             } catch {
                 guard let value = error.value, candidates.count > 1 else { throw error }
-                reasons.append("\(name) holds \(value)")
+                reasons.append("\(name) holds \(Float(value))")
             }
         }
         throw EmbDBError(
