@@ -56,7 +56,7 @@ let package = Package(
         swift("Numerics", ["COpenBLAS", "CKernels"]),
 
         // Floor 2: files, graphs, storage; none knows another
-        swift("AnnData", ["CHDF5"]),
+        swift("AnnData", ["CHDF5", "CZlib"]),
         swift("Checkpoints", ["CZlib", "Numerics"]),
         swift("HNSW", ["CKernels", "Numerics"]),
         swift("LMDBStore", ["CLMDB", "CZlib", "Numerics"]),

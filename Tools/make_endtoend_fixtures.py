@@ -150,6 +150,22 @@ def main():
     write("many_embedded", embedded(12000, "many"))
     again = {f"twice{row + 5}": f"twice{row}" for row in range(4, 9)}
     write("twice", data(raw, frame(25, "twice").rename(index=again)))
+    odd()
+
+
+def odd():
+    """Columns of obs that cannot be read, and a feature that has a gene's name but is an antibody."""
+    cells = data(counts(20, 8), frame(20, "odd")[["cell_type"]])
+    cells.var["feature_types"] = pd.Categorical(["Antibody Capture"] + ["Gene Expression"] * (GENES - 1))
+    write("odd", cells)
+    with h5py.File(os.path.join(FOLDER, "odd.h5ad"), "r+") as file:
+        obs = file["obs"]
+        obs["large"] = np.full(20, 2**63, np.uint64)
+        obs["pair"] = np.zeros((20, 2))
+        obs["short"] = np.zeros(19)
+        obs.create_dataset("link", data=[file["X"].ref] * 20, dtype=h5py.ref_dtype)
+        order = [*obs.attrs["column-order"], "large", "pair", "short", "link", "missing"]
+        obs.attrs["column-order"] = np.array(order, object)
 
 
 main()

@@ -224,6 +224,13 @@ def defects():
 
     edited("bad_large_chunk", large_chunk)
     edited("bad_filter", lambda file: replace(file, "X/data", file["X/data"][:], compression="lzf"))
+    # A filter that nobody has: number and name stand in the header of the dataset.
+    with open(path("bad_filter"), "r+b") as file:
+        data = file.read()
+        at = data.index(b"lzf\0") - 8
+        assert data[at:at + 2] == (32000).to_bytes(2, "little")
+        file.seek(at)
+        file.write((32999).to_bytes(2, "little") + data[at + 2:at + 8] + b"abc\0")
     edited("bad_external_link", lambda file: [
         file.__delitem__("X/data"), file["X"].__setitem__("data", h5py.ExternalLink("csr_float32_plain.h5ad", "X/data"))])
     edited("bad_soft_link", lambda file: [

@@ -39,25 +39,15 @@ extension Column {
             default: break
             }
         }
-        self.name = name
-        self.path = path
-        self.kind = kind
-        self.encoding = encoding
-        self.categories = categories
-        self.isOrdered = isOrdered
-        self.file = file
-        self.values = values
-        self.mask = mask
-        guard let values else {
-            count = 0
-            return
-        }
+        self.init(
+            name: name, path: path, kind: kind, encoding: encoding, categories: categories, isOrdered: isOrdered,
+            elements: file, values: values, mask: mask)
+        guard let values else { return }
         guard values.shape.count == 1 else {
             throw AnnDataError(
                 .inconsistent, file: file.path, path: values.path,
                 "\(values.path) has \(values.shape.count) dimensions, not 1")
         }
-        count = values.count
         if kind == .categories, !values.type.isInteger {
             throw AnnDataError(.inconsistent, file: file.path, path: values.path, "the codes are no integers")
         }
@@ -66,6 +56,15 @@ extension Column {
                 .inconsistent, file: file.path, path: mask.path,
                 "the mask has \(mask.count) entries, the values \(count)")
         }
+    }
+
+    /// The column of the elements of a dataset of one dimension: an attribute of a loom file, a feature column of 10x
+    /// Genomics, a member of an old table.
+    init(_ elements: any ElementSource, name: String, _ values: DatasetInfo) {
+        let kind = Self.kind(of: values.type)
+        self.init(
+            name: name, path: values.member.map { "\(values.path)/\($0)" } ?? values.path, kind: kind,
+            elements: elements, values: kind == .unsupported ? nil : values)
     }
 
     private static func kind(of type: ElementType) -> Kind {
@@ -78,7 +77,7 @@ extension Column {
         }
     }
 
-    private static func readCategories(
+    static func readCategories(
         _ file: HDF5File, _ path: String, _ kind: ElementKind
     ) throws(AnnDataError) -> [String] {
         let column = try Column(file, name: "categories", path: path, kind: kind)

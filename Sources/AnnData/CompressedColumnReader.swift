@@ -25,11 +25,11 @@ struct CompressedColumnReader {
     private var valueSlice: [Double] = []
 
     init(
-        _ file: any ElementSource, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule,
+        _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule,
         _ memoryBudget: Int,
         slice: Int
     ) {
-        self.file = file
+        file = layer.elements
         self.layer = layer
         self.parts = parts
         self.rule = rule
@@ -45,7 +45,7 @@ struct CompressedColumnReader {
             for entry in blockOffsets[index]..<blockOffsets[index + 1] where values[entry] != 0 {
                 batch.append(columns[entry], values[entry])
             }
-            if let column = batch.endRow() { throw duplicateError(file, layer, row: row, column: column) }
+            if let column = batch.endRow() { throw duplicateError(layer, row: row, column: column) }
         }
     }
 
@@ -72,7 +72,7 @@ struct CompressedColumnReader {
         var total = 0
         var end = first
         while end < layer.rowCount, end == first || total + Int(rowCounts[end]) <= capacity {
-            guard rowCounts[end] <= layer.columnCount else {
+            guard rowCounts[end] <= layer.storedColumnCount else {
                 throw AnnDataError(
                     .inconsistent, file: file.path, path: layer.path, row: end, "more entries than genes",
                     advice: "call sum_duplicates() on the matrix and save it again")
@@ -86,8 +86,8 @@ struct CompressedColumnReader {
         values = [Double](repeating: 0, count: total)
         var cursors = blockOffsets
         var column = 0
-        while column < layer.columnCount {
-            let last = min(column + slice, layer.columnCount)
+        while column < layer.storedColumnCount {
+            let last = min(column + slice, layer.storedColumnCount)
             try parts.readOffsets(file, column..<last + 1, into: &offsets)
             try scatter(firstColumn: column, rows: first..<end, &cursors)
             column = last
@@ -114,7 +114,7 @@ struct CompressedColumnReader {
                     continue
                 }
                 let value = valueSlice[entry]
-                guard rule.allows(value) else {
+                guard rule.allows(value) || !layer.isGene(firstColumn + column) else {
                     throw rule.error(
                         value, file: file.path, path: parts.data.path, row: row, column: firstColumn + column)
                 }

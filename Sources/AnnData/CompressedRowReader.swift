@@ -9,9 +9,8 @@ struct CompressedRowReader {
     private var columns: [Int] = []
     private var values: [Double] = []
 
-    init(_ file: any ElementSource, _ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, slice: Int)
-    {
-        self.file = file
+    init(_ layer: CountLayer, _ parts: CountLayer.SparseParts, _ rule: CountRule, slice: Int) {
+        file = layer.elements
         self.layer = layer
         self.parts = parts
         self.rule = rule
@@ -48,12 +47,12 @@ struct CompressedRowReader {
                 for entry in position - sliceStart..<end - sliceStart {
                     let column = columns[entry]
                     let value = values[entry]
-                    guard column >= 0, column < layer.columnCount else {
+                    guard column >= 0, column < layer.storedColumnCount else {
                         throw AnnDataError(
                             .inconsistent, file: file.path, path: parts.indices.path, row: first + row,
-                            value: Double(column), "a column index is not below \(layer.columnCount)")
+                            value: Double(column), "a column index is not below \(layer.storedColumnCount)")
                     }
-                    guard rule.allows(value) else {
+                    guard rule.allows(value) || !layer.isGene(column) else {
                         throw rule.error(
                             value, file: file.path, path: parts.data.path, row: first + row, column: column)
                     }
@@ -61,7 +60,7 @@ struct CompressedRowReader {
                 }
                 position = end
             }
-            if let column = batch.endRow() { throw duplicateError(file, layer, row: first + row, column: column) }
+            if let column = batch.endRow() { throw duplicateError(layer, row: first + row, column: column) }
         }
     }
 }

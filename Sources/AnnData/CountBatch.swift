@@ -34,6 +34,26 @@ package struct CountBatch: Sendable {
         values.append(value)
     }
 
+    /// Replaces every column by its gene and drops those without one (−1); genes ascend as the columns do.
+    mutating func keepGenes(_ geneOfColumn: [Int32]) {
+        var kept = 0
+        var start = 0
+        for row in 0..<rowCount {
+            let end = indptr[row + 1]
+            for entry in start..<end {
+                let gene = geneOfColumn[Int(indices[entry])]
+                if gene < 0 { continue }
+                indices[kept] = gene
+                values[kept] = values[entry]
+                kept += 1
+            }
+            start = end
+            indptr[row + 1] = kept
+        }
+        indices.removeSubrange(kept...)
+        values.removeSubrange(kept...)
+    }
+
     /// Ends the row that is being built: sorts it by column if it is not. Returns a column that occurs twice.
     mutating func endRow() -> Int32? {
         let start = indptr[indptr.count - 1]

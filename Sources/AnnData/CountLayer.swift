@@ -7,6 +7,8 @@ package struct CountLayer: Sendable {
         case columns(SparseParts)
         /// A two-dimensional dataset, row-major.
         case dense(DatasetInfo)
+        /// The same of genes × cells, as in a loom file.
+        case denseByGenes(DatasetInfo)
     }
 
     /// The arrays of a compressed sparse matrix.
@@ -18,26 +20,64 @@ package struct CountLayer: Sendable {
         var entryCount: Int { data.count }
     }
 
-    /// `X`, `layers/NAME` or `raw/X`: also the path inside of the file.
+    /// `X`, `layers/NAME` or `raw/X`.
+    package let name: String
+    /// Where it lies in the file.
     package let path: String
+    /// Cells.
     package let rowCount: Int
+    /// Genes.
     package let columnCount: Int
     package let layout: Layout
+    let elements: any ElementSource
+    /// Columns in the file, which may hold other features than genes.
+    let storedColumnCount: Int
+    /// By column in the file: its gene, or −1 for another feature; nil if all are genes.
+    let geneOfColumn: [Int32]?
+
+    init(
+        name: String, path: String, rowCount: Int, genes: DataFrame, layout: Layout, elements: any ElementSource
+    ) throws(AnnDataError) {
+        guard genes.storedCount <= Int(Int32.max) else {
+            throw AnnDataError(.tooLarge, file: elements.path, path: path, "\(path) has more than 2^31 columns")
+        }
+        self.name = name
+        self.path = path
+        self.rowCount = rowCount
+        columnCount = genes.count
+        storedColumnCount = genes.storedCount
+        geneOfColumn = genes.selection.map { selection in
+            var genes = [Int32](repeating: -1, count: genes.storedCount)
+            for (gene, column) in selection.enumerated() { genes[column] = Int32(gene) }
+            return genes
+        }
+        self.layout = layout
+        self.elements = elements
+        switch layout {
+        case .rows(let parts): try parts.check(elements, path: path, majorCount: rowCount)
+        case .columns(let parts): try parts.check(elements, path: path, majorCount: storedColumnCount)
+        case .dense, .denseByGenes: break
+        }
+    }
+
+    /// Whether a column of the file is a gene.
+    @inline(__always)
+    func isGene(_ column: Int) -> Bool { geneOfColumn.map { $0[column] >= 0 } ?? true }
 }
 
 extension CountLayer {
-    /// Reads and checks the description of the matrix at `path`, which has to be `rowCount` × `columnCount` as obs
-    /// and var say.
-    init(_ file: HDF5File, path: String, rowCount: Int, columnCount: Int) throws(AnnDataError) {
-        self.path = path
-        self.rowCount = rowCount
-        self.columnCount = columnCount
+    /// Reads and checks the description of a matrix in anndata's encoding, which has to have the cells and genes of obs
+    /// and var.
+    init(
+        _ file: HDF5File, name: String, path: String, rowCount: Int, genes: DataFrame
+    ) throws(AnnDataError) {
         let attributes = try file.attributes(path)
         // Before 0.7 sparse matrices carried `h5sparse_format` and `h5sparse_shape`, dense ones nothing.
         let encoding =
             attributes["encoding-type"]?.string ?? attributes["h5sparse_format"]?.string.map { $0 + "_matrix" }
             ?? "array"
         let shape: [Int]
+        let layout: Layout
         switch encoding {
         case "csr_matrix", "csc_matrix":
             guard let declared = (attributes["shape"] ?? attributes["h5sparse_shape"])?.integerArray,
@@ -61,41 +101,52 @@ extension CountLayer {
                 "\(path) has the encoding \(encoding), which is not read",
                 advice: "store it as a csr_matrix")
         }
-        guard shape == [rowCount, columnCount] else {
+        guard shape == [rowCount, genes.storedCount] else {
             throw AnnDataError(
                 .inconsistent, file: file.path, path: path,
-                "\(path) has the shape \(shape), but there are \(rowCount) cells and \(columnCount) genes")
+                "\(path) has the shape \(shape), but there are \(rowCount) cells and \(genes.storedCount) genes")
         }
-        guard columnCount <= Int(Int32.max) else {
-            throw AnnDataError(.tooLarge, file: file.path, path: path, "\(path) has more than 2^31 columns")
-        }
-        switch layout {
-        case .rows(let parts): try parts.check(file, path: path, majorCount: rowCount)
-        case .columns(let parts): try parts.check(file, path: path, majorCount: columnCount)
-        case .dense: break
-        }
+        try self.init(
+            name: name, path: path, rowCount: rowCount, genes: genes, layout: layout, elements: file)
     }
 
-    /// A look at up to `sampleSize` stored values at five places of the matrix: true if all of them are whole
-    /// numbers from 0. For choosing between X, a layer and raw/X; a reader checks every value all the same.
-    func holdsWholeNumbers(_ file: any ElementSource, sampleSize: Int = 20_480) throws(AnnDataError) -> Bool {
+    /// A look at up to `sampleSize` stored values at five places of the matrix: true if the rule allows all of
+    /// them. For choosing between X, a layer and raw/X; a reader checks every value all the same.
+    func holds(_ rule: CountRule, sampleSize: Int = 20_480) throws(AnnDataError) -> Bool {
         var values: [Double] = []
+        var columns: [Int] = []
         let places = 5
         let each = max(1, sampleSize / places)
+        func areWhole() -> Bool {
+            values.indices.allSatisfy { entry in
+                rule.allows(values[entry])
+                    || columns.indices.contains(entry) && columns[entry] >= 0 && columns[entry] < storedColumnCount
+                        && !isGene(columns[entry])
+            }
+        }
         for place in 0..<places {
             switch layout {
             case .rows(let parts), .columns(let parts):
                 let count = min(each, parts.entryCount)
                 let start = (parts.entryCount - count) * place / (places - 1)
-                try file.read(parts.data, start: [start], count: [count], into: &values)
-            case .dense(let matrix):
-                guard rowCount > 0, columnCount > 0 else { return true }
-                let columns = min(columnCount, each)
-                let rows = min(rowCount, max(1, each / columns))
-                let start = [(rowCount - rows) * place / (places - 1), (columnCount - columns) * place / (places - 1)]
-                try file.read(matrix, start: start, count: [rows, columns], into: &values)
+                try elements.read(parts.data, start: [start], count: [count], into: &values)
+                if geneOfColumn != nil, case .rows = layout {
+                    try elements.read(parts.indices, start: [start], count: [count], into: &columns)
+                }
+            case .dense(let matrix), .denseByGenes(let matrix):
+                guard rowCount > 0, storedColumnCount > 0 else { return true }
+                let width = min(storedColumnCount, each)
+                let height = min(rowCount, max(1, each / width))
+                let (row, column) = ((rowCount - height) * place / 4, (storedColumnCount - width) * place / 4)
+                if case .dense = layout {
+                    try elements.read(matrix, start: [row, column], count: [height, width], into: &values)
+                    columns = (0..<height * width).map { column + $0 % width }
+                } else {
+                    try elements.read(matrix, start: [column, row], count: [width, height], into: &values)
+                    columns = (0..<height * width).map { column + $0 / height }
+                }
             }
-            if !values.allSatisfy(CountRule.counts.allows) { return false }
+            if !areWhole() { return false }
         }
         return true
     }

@@ -10,8 +10,8 @@ struct DenseReader {
     private let slice: Int
     private var values: [Double] = []
 
-    init(_ file: any ElementSource, _ layer: CountLayer, _ matrix: DatasetInfo, _ rule: CountRule, slice: Int) {
-        self.file = file
+    init(_ layer: CountLayer, _ matrix: DatasetInfo, _ rule: CountRule, slice: Int) {
+        file = layer.elements
         self.layer = layer
         self.matrix = matrix
         self.rule = rule
@@ -20,30 +20,30 @@ struct DenseReader {
 
     mutating func read(_ rows: Range<Int>, into batch: inout CountBatch) throws(AnnDataError) {
         // Whole rows, or one row in pieces.
-        let width = max(1, min(layer.columnCount, slice))
-        let height = width < layer.columnCount ? 1 : max(1, slice / width)
+        let width = max(1, min(layer.storedColumnCount, slice))
+        let height = width < layer.storedColumnCount ? 1 : max(1, slice / width)
         var first = rows.lowerBound
         while first < rows.upperBound {
             let rowCount = min(height, rows.upperBound - first)
             var column = 0
-            while column < layer.columnCount {
-                let columnCount = min(width, layer.columnCount - column)
+            while column < layer.storedColumnCount {
+                let columnCount = min(width, layer.storedColumnCount - column)
                 try file.read(matrix, start: [first, column], count: [rowCount, columnCount], into: &values)
                 for row in 0..<rowCount {
                     for offset in 0..<columnCount {
                         let value = values[row * columnCount + offset]
                         if value == 0 { continue }
-                        guard rule.allows(value) else {
+                        guard rule.allows(value) || !layer.isGene(column + offset) else {
                             throw rule.error(
                                 value, file: file.path, path: matrix.path, row: first + row, column: column + offset)
                         }
                         batch.append(Int32(truncatingIfNeeded: column + offset), value)
                     }
-                    if column + columnCount == layer.columnCount { _ = batch.endRow() }
+                    if column + columnCount == layer.storedColumnCount { _ = batch.endRow() }
                 }
                 column += columnCount
             }
-            if layer.columnCount == 0 { for _ in 0..<rowCount { _ = batch.endRow() } }
+            if layer.storedColumnCount == 0 { for _ in 0..<rowCount { _ = batch.endRow() } }
             first += rowCount
         }
     }

@@ -5,9 +5,11 @@ package struct EmbeddingMatrix: Sendable {
     private let file: any ElementSource
     private let matrix: DatasetInfo
 
-    init(_ file: HDF5File, path: String, rowCount: Int) throws(AnnDataError) {
+    /// - Parameter member: the member of the table at `path`, as old files have it; nil if a matrix lies there.
+    init(_ file: HDF5File, path: String, member: String? = nil, rowCount: Int) throws(AnnDataError) {
         self.file = file
-        matrix = try file.describe(path)
+        matrix = try file.describe(path, member: member)
+        let path = member.map { "\(path)/\($0)" } ?? path
         guard matrix.type.isNumeric, matrix.shape.count == 2 else {
             throw AnnDataError(.unsupportedEncoding, file: file.path, path: path, "\(path) is no matrix of numbers")
         }

@@ -12,7 +12,7 @@ extension EmbDBError {
         case let error as EmbDBError:
             self = error
         case let error as AnnDataError:
-            self.init(error.code == .notWritten ? .storage : .input, error.description, underlying: error)
+            self.init(Self.code(of: error), error.description, underlying: error)
         case let error as StoreError:
             self.init(Self.code(of: error), error.description, underlying: error)
         case let error as TokenizerError:
@@ -29,6 +29,14 @@ extension EmbDBError {
             self.init(.model, error.description, underlying: error)
         default:
             self.init(code, "\(error)")
+        }
+    }
+
+    private static func code(of error: AnnDataError) -> Code {
+        switch error.code {
+        case .stopped: .cancelled
+        case .temporaryStorage, .notWritten: .storage
+        default: .input
         }
     }
 

@@ -47,7 +47,9 @@ import Testing
         try Data().write(to: URL(fileURLWithPath: folder.file("empty.h5ad")))
         #expect(code(folder.file("empty.h5ad")) == .empty)
         try Data("gene\tcell\n".utf8).write(to: URL(fileURLWithPath: folder.file("text.h5ad")))
-        #expect(code(folder.file("text.h5ad")) == .notHDF5)
+        #expect(code(folder.file("text.h5ad")) == .unsupportedFormat)
+        try Data([1, 2, 3, 4]).write(to: URL(fileURLWithPath: folder.file("bytes.h5ad")))
+        #expect(code(folder.file("bytes.h5ad")) == .notHDF5)
         #expect(code(Fixture.path("not_anndata")) == .notAnnData)
         #expect(code(Fixture.path("loom")) == .notAnnData)
         if geteuid() != 0 {
@@ -58,7 +60,7 @@ import Testing
         }
     }
 
-    @Test("a file with something before it (a user block) is read; its time and size are known")
+    @Test("a file with something before it (a user block) is read")
     func userBlock() throws {
         let folder = try TemporaryFolder()
         let original = try Data(contentsOf: URL(fileURLWithPath: Fixture.path("csr_float32_plain")))
@@ -66,9 +68,6 @@ import Testing
         try (Data(count: 1024) + original).write(to: URL(fileURLWithPath: path))
         let file = try CellFile(path: path)
         #expect(file.cellCount == Fixture.cells)
-        #expect(file.fingerprint.size == Int64(original.count + 1024))
-        #expect(file.fingerprint == (try CellFile(path: path)).fingerprint)
-        #expect(file.fingerprint.modified > 1_600_000_000_000_000_000)
     }
 
     @Test("a file cut anywhere is an error, soon", arguments: ["frames", "csr_float32_gzip"])

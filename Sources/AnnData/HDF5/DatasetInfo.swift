@@ -8,7 +8,7 @@ package enum ElementType: UInt8, Sendable {
     case boolean
     /// Fixed or variable length, ASCII or UTF-8.
     case string
-    /// Compound, reference, other enums, …: not read.
+    /// Compound (its members are read one by one), reference, other enums, …: not read.
     case other
 
     /// Bytes of an element in memory; 0 for those that are not read as numbers.
@@ -40,13 +40,16 @@ package enum ElementKind: UInt8, Sendable {
 /// Where a dataset lies, its shape and its elements.
 package struct DatasetInfo: Sendable {
     package let path: String
+    /// The member of a table (a dataset of compound type) whose elements these are; nil for others. The sides of a
+    /// member that is an array are the last ones of `shape`.
+    package var member: String?
     package let type: ElementType
     /// Empty for a scalar.
     package let shape: [Int]
     /// Empty where the elements lie in one piece.
-    package let chunk: [Int]
+    package var chunk: [Int] = []
     /// Names of the filters that the elements went through, in order of writing.
-    package let filters: [String]
+    package var filters: [String] = []
 
     /// Elements; the reader process has refused shapes that overflow.
     package var count: Int { shape.reduce(1, *) }

@@ -21,16 +21,15 @@ extension HDF5File {
         switch info.st_mode & S_IFMT {
         case S_IFREG: break
         case S_IFDIR:
-            throw AnnDataError(.isDirectory, file: path, "a folder, not a file", advice: "name an .h5ad file")
-        default: throw AnnDataError(.notFound, file: path, "not a regular file", advice: "give a regular .h5ad file")
+            throw AnnDataError(.isDirectory, file: path, "a folder, not a file", advice: "name a file")
+        default: throw AnnDataError(.notFound, file: path, "not a regular file", advice: "give a regular file")
         }
         guard info.st_size > 0 else {
             throw AnnDataError(.empty, file: path, "the file is empty", advice: "copy the file again")
         }
         guard hasSignature(descriptor, size: Int(info.st_size)) else {
             throw AnnDataError(
-                .notHDF5, file: path, "not an HDF5 file (no signature)",
-                advice: "give an .h5ad file as anndata writes it")
+                .notHDF5, file: path, "not an HDF5 file (no signature), nor another format that is read")
         }
         return FileFingerprint(
             size: Int64(info.st_size),
@@ -38,7 +37,7 @@ extension HDF5File {
     }
 
     /// The signature stands at 0, 512, 1024, 2048, … (HDF5 file format specification, II.A).
-    private static func hasSignature(_ descriptor: Int32, size: Int) -> Bool {
+    static func hasSignature(_ descriptor: Int32, size: Int) -> Bool {
         let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
         var found = [UInt8](repeating: 0, count: signature.count)
         var offset = 0

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// Size and time of a file: what a resumed ingest compares before anything else.
+/// Size and time of a file: whether it has changed.
 package struct FileFingerprint: Sendable, Equatable {
     /// Bytes.
     package let size: Int64
@@ -79,9 +79,22 @@ package final class HDF5File: @unchecked Sendable {
         }
     }
 
-    /// Shape and type of a dataset.
-    package func describe(_ dataset: String) throws(AnnDataError) -> DatasetInfo {
-        try request(.describe, dataset) { wire in
+    /// The members of a table (a dataset of compound type), in their order; none if it is another dataset.
+    package func members(_ dataset: String) throws(AnnDataError) -> [String] {
+        try request(.members, dataset) { wire in
+            guard let count = wire.takeCount(bytesEach: 4) else { return nil }
+            var names: [String] = []
+            for _ in 0..<count {
+                guard let name = wire.takeString() else { return nil }
+                names.append(name)
+            }
+            return names
+        }
+    }
+
+    /// Shape and type of a dataset, or of one member of a table.
+    package func describe(_ dataset: String, member: String? = nil) throws(AnnDataError) -> DatasetInfo {
+        try request(.describe, dataset, member) { wire in
             func lengths() -> [Int]? {
                 guard let count = wire.takeCount(bytesEach: 8) else { return nil }
                 var result: [Int] = []
@@ -103,7 +116,8 @@ package final class HDF5File: @unchecked Sendable {
                 guard let name = wire.takeString() else { return nil }
                 filters.append(name)
             }
-            return DatasetInfo(path: dataset, type: type, shape: shape, chunk: chunk, filters: filters)
+            return DatasetInfo(
+                path: dataset, member: member, type: type, shape: shape, chunk: chunk, filters: filters)
         }
     }
 
@@ -113,7 +127,7 @@ package final class HDF5File: @unchecked Sendable {
         _ dataset: DatasetInfo, start: [Int], count: [Int], _ body: (UnsafeRawBufferPointer) -> R
     ) throws(AnnDataError) -> R {
         let bytes = count.reduce(dataset.type.size, *)
-        return try request(.read, dataset.path, start, count) { wire in
+        return try request(.read, dataset.path, dataset.member, start, count) { wire in
             wire.remaining == bytes ? body(wire.bytes) : nil
         }
     }
@@ -142,7 +156,9 @@ package final class HDF5File: @unchecked Sendable {
         _ dataset: DatasetInfo, _ start: Int, _ count: Int
     ) throws(AnnDataError) -> [String] {
         let isScalar = dataset.shape.isEmpty
-        return try request(.readStrings, dataset.path, isScalar ? [] : [start], isScalar ? [] : [count]) { wire in
+        return try request(
+            .readStrings, dataset.path, dataset.member, isScalar ? [] : [start], isScalar ? [] : [count]
+        ) { wire in
             guard wire.takeCount(bytesEach: 4) == count else { return nil }
             var part: [String] = []
             part.reserveCapacity(count)
@@ -156,18 +172,20 @@ package final class HDF5File: @unchecked Sendable {
 
     /// One request and its answer; `decode` returns nil if the answer makes no sense.
     private func request<R>(
-        _ operation: ReaderOperation, _ element: String, _ start: [Int] = [], _ count: [Int] = [],
+        _ operation: ReaderOperation, _ element: String, _ member: String? = nil, _ start: [Int] = [],
+        _ count: [Int] = [],
         _ decode: (inout WireReader) -> R?
     ) throws(AnnDataError) -> R {
         var message = WireWriter()
         message.put(operation.rawValue)
         message.put(element)
+        message.put(member ?? "")
         message.put(UInt32(start.count))
         for (start, count) in zip(start, count) {
             message.put(Int64(start))
             message.put(Int64(count))
         }
-        let place = operation == .open ? nil : element
+        let place = operation == .open ? nil : member.map { "\(element)/\($0)" } ?? element
         return try lock.withLock { (_) throws(AnnDataError) -> R in
             if let death { throw death }
             let outcome: Result<R, AnnDataError>

@@ -5,10 +5,18 @@ internal import Glibc
 struct OpenDataset {
     let id: hid_t
     let space: hid_t
+    /// Of the elements; of the member's, if there is one.
     let fileType: hid_t
     let type: ElementType
     /// Bytes of an element in memory while it is read (a pointer for a text of variable length).
     let elementSize: Int
+    /// Bytes of a row of the table, or of an element, in the file.
+    let storedSize: Int
+    /// The member of a table; nil for other datasets.
+    let member: String?
+    /// The sides of the member, if it is an array.
+    let memberShape: [Int]
+    /// Those of the dataset, then those of the member.
     let shape: [Int]
     let chunk: [Int]
     let filters: [String]
@@ -25,8 +33,28 @@ struct Selection {
 }
 
 extension HDF5Library {
-    mutating func describe(_ path: String, _ answer: inout WireWriter) throws(ReaderFailure) {
-        let dataset = try openDataset(path)
+    /// The names of the members of a dataset's compound type; none if it has another type.
+    func members(_ path: String, _ answer: inout WireWriter) throws(ReaderFailure) {
+        let object = try openObject(path)
+        defer { H5Oclose(object) }
+        guard H5Iget_type(object) == H5I_DATASET else { throw ReaderFailure(.unsupported, "is no dataset") }
+        let type = H5Dget_type(object)
+        guard type >= 0 else { throw Self.failure("its type is unreadable") }
+        defer { H5Tclose(type) }
+        let count = H5Tget_class(type) == H5T_COMPOUND ? H5Tget_nmembers(type) : 0
+        guard count >= 0 else { throw Self.failure("its members cannot be counted") }
+        answer.put(UInt32(count))
+        for index in 0..<UInt32(count) {
+            guard let name = H5Tget_member_name(type, index) else {
+                throw Self.failure("the name of member \(index) is unreadable")
+            }
+            answer.put(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+            H5free_memory(name)
+        }
+    }
+
+    mutating func describe(_ path: String, _ member: String, _ answer: inout WireWriter) throws(ReaderFailure) {
+        let dataset = try openDataset(path, member)
         answer.put(dataset.type.rawValue)
         answer.put(UInt32(dataset.shape.count))
         for length in dataset.shape { answer.put(Int64(length)) }
@@ -37,13 +65,16 @@ extension HDF5Library {
     }
 
     /// Checks a part of a dataset against its shape and the limits.
-    mutating func select(_ path: String, start: [Int], count: [Int]) throws(ReaderFailure) -> Selection {
-        let dataset = try openDataset(path)
+    mutating func select(
+        _ path: String, _ member: String, start: [Int], count: [Int]
+    ) throws(ReaderFailure) -> Selection {
+        let dataset = try openDataset(path, member)
         guard start.count == dataset.shape.count, count.count == start.count else {
             throw ReaderFailure(.inconsistent, "has \(dataset.shape.count) dimensions, not \(start.count)")
         }
         var elements = 1
-        var touched = max(1, dataset.elementSize)
+        let rank = dataset.shape.count - dataset.memberShape.count
+        var touched = dataset.storedSize
         for (dimension, length) in dataset.shape.enumerated() {
             let (first, number) = (start[dimension], count[dimension])
             guard first >= 0, number >= 0, first <= length, number <= length - first else {
@@ -54,6 +85,10 @@ extension HDF5Library {
             elements = total
             guard !isTooMuch, elements <= ReaderLimits.answerBytes else {
                 throw ReaderFailure(.tooLarge, "too much at once")
+            }
+            guard dimension < rank else {
+                guard number == length else { throw ReaderFailure(.unsupported, "is read by whole rows") }
+                continue
             }
             var span = number
             if !dataset.chunk.isEmpty, number > 0 {
@@ -106,6 +141,7 @@ extension HDF5Library {
             texts.free(space: space)
             H5Sclose(space)
         }
+        guard dataset.memberShape.isEmpty else { throw ReaderFailure(.unsupported, "holds arrays of texts") }
         try transfer(selection, dataset.fileType, texts.memory.baseAddress)
         try texts.put(&answer)
     }
@@ -114,19 +150,32 @@ extension HDF5Library {
         _ selection: Selection, _ memoryType: hid_t, _ memory: UnsafeMutableRawPointer?
     ) throws(ReaderFailure) {
         let dataset = selection.dataset
-        if selection.start.isEmpty {
+        let memoryType = dataset.member.map { Self.table(of: $0, memoryType, dataset.memberShape) } ?? memoryType
+        defer { if dataset.member != nil { H5Tclose(memoryType) } }
+        let rank = dataset.shape.count - dataset.memberShape.count
+        if rank == 0 {
             if H5Dread(dataset.id, memoryType, 0, 0, Self.defaults, memory) < 0 {
                 throw Self.failure("cannot be read")
             }
             return
         }
-        var start = selection.start.map { hsize_t($0) }
-        var count = selection.count.map { hsize_t($0) }
+        var start = selection.start.prefix(rank).map { hsize_t($0) }
+        var count = selection.count.prefix(rank).map { hsize_t($0) }
         let memorySpace = H5Screate_simple(Int32(count.count), &count, nil)
         defer { H5Sclose(memorySpace) }
         guard H5Sselect_hyperslab(dataset.space, H5S_SELECT_SET, &start, nil, &count, nil) >= 0,
             H5Dread(dataset.id, memoryType, memorySpace, dataset.space, Self.defaults, memory) >= 0
         else { throw Self.failure("cannot be read") }
+    }
+
+    /// A table of one member: HDF5 then hands over that member alone.
+    private static func table(of member: String, _ type: hid_t, _ shape: [Int]) -> hid_t {
+        var sides = shape.map { hsize_t($0) }
+        let element = sides.isEmpty ? type : H5Tarray_create2(type, UInt32(sides.count), &sides)
+        let table = H5Tcreate(H5T_COMPOUND, H5Tget_size(element))
+        H5Tinsert(table, member, 0, element)
+        if element != type { H5Tclose(element) }
+        return table
     }
 
     private static func memoryType(_ dataset: OpenDataset) -> hid_t? {
@@ -146,21 +195,21 @@ extension HDF5Library {
         }
     }
 
-    mutating func openDataset(_ path: String) throws(ReaderFailure) -> OpenDataset {
-        if let dataset = datasets[path] { return dataset }
+    mutating func openDataset(_ path: String, _ member: String) throws(ReaderFailure) -> OpenDataset {
+        if let dataset = datasets[[path, member]] { return dataset }
         let object = try openObject(path)
         let kind = H5Iget_type(object)
         H5Oclose(object)
         guard kind == H5I_DATASET else { throw ReaderFailure(.unsupported, "is no dataset") }
-        let dataset = try examine(path)
-        datasets[path] = dataset
+        let dataset = try examine(path, member: member.isEmpty ? nil : member)
+        datasets[[path, member]] = dataset
         return dataset
     }
 
-    private func examine(_ path: String) throws(ReaderFailure) -> OpenDataset {
+    private func examine(_ path: String, member: String?) throws(ReaderFailure) -> OpenDataset {
         var id = try openObject(path)
         let space = H5Dget_space(id)
-        let fileType = H5Dget_type(id)
+        var fileType = H5Dget_type(id)
         let properties = H5Dget_create_plist(id)
         guard space >= 0, fileType >= 0, properties >= 0 else { throw Self.failure("its header is unreadable") }
         defer { H5Pclose(properties) }
@@ -171,8 +220,8 @@ extension HDF5Library {
         if rank > 0, H5Sget_simple_extent_dims(space, &lengths, nil) < 0 {
             throw Self.failure("its shape is unreadable")
         }
-        let elementSize = H5Tget_size(fileType)
-        guard elementSize > 0, var shape = Self.checked(lengths, elementSize: elementSize) else {
+        let storedSize = H5Tget_size(fileType)
+        guard storedSize > 0, var shape = Self.checked(lengths, elementSize: storedSize) else {
             throw ReaderFailure(.tooLarge, "declares the shape \(lengths)")
         }
         if H5Sget_simple_extent_type(space) == H5S_NULL { shape = [0] }
@@ -185,20 +234,20 @@ extension HDF5Library {
         if layout == H5D_CHUNKED {
             var sides = [hsize_t](repeating: 0, count: Int(rank))
             guard H5Pget_chunk(properties, rank, &sides) == rank,
-                let checked = Self.checked(sides, elementSize: elementSize), !checked.contains(0)
+                let checked = Self.checked(sides, elementSize: storedSize), !checked.contains(0)
             else { throw Self.failure("its chunk shape is unreadable") }
             chunk = checked
-            let bytes = chunk.reduce(elementSize, *)
+            let bytes = chunk.reduce(storedSize, *)
             guard bytes <= ReaderLimits.chunkBytes else {
                 throw ReaderFailure(.tooLarge, "declares chunks of \(bytes) bytes, more than 1 GiB")
             }
         }
         let filters = try filterNames(properties, path)
-        try checkStorage(id, shape.reduce(elementSize, *), filters)
+        try checkStorage(id, shape.reduce(storedSize, *), filters)
 
         if !chunk.isEmpty {
             // Room for one row of chunks, so that reading rows in order inflates each chunk once; at least one chunk.
-            let chunkBytes = chunk.reduce(elementSize, *)
+            let chunkBytes = chunk.reduce(storedSize, *)
             var band = chunkBytes
             for (length, side) in zip(shape, chunk).dropFirst() where band < ReaderLimits.chunkCacheBytes {
                 band *= min(length / side + 1, 1 << 30)
@@ -210,11 +259,39 @@ extension HDF5Library {
             id = try openObjectAsDataset(path, access)
             H5Pclose(access)
         }
+        var memberShape: [Int] = []
+        if let member {
+            (fileType, memberShape) = try Self.element(of: member, in: fileType)
+            // A row of the table holds the member, so this product is within the limit of the one above.
+            shape += memberShape
+            if !chunk.isEmpty { chunk += memberShape }
+        }
         let type = Self.elementType(fileType)
-        let sizeInMemory = type.size > 0 ? type.size : elementSize
+        let sizeInMemory = type.size > 0 ? type.size : H5Tget_size(fileType)
         return OpenDataset(
-            id: id, space: space, fileType: fileType, type: type, elementSize: sizeInMemory, shape: shape,
-            chunk: chunk, filters: filters)
+            id: id, space: space, fileType: fileType, type: type, elementSize: sizeInMemory, storedSize: storedSize,
+            member: member, memberShape: memberShape, shape: shape, chunk: chunk, filters: filters)
+    }
+
+    /// The type of a member's elements, and its sides if it is an array.
+    private static func element(
+        of member: String, in table: hid_t
+    ) throws(ReaderFailure) -> (type: hid_t, shape: [Int]) {
+        guard H5Tget_class(table) == H5T_COMPOUND else { throw ReaderFailure(.unsupported, "is no member of a table") }
+        let index = H5Tget_member_index(table, member)
+        guard index >= 0 else { throw ReaderFailure(.missing, "is not in the table") }
+        let type = H5Tget_member_type(table, UInt32(index))
+        guard type >= 0 else { throw failure("its type is unreadable") }
+        guard H5Tget_class(type) == H5T_ARRAY else { return (type, []) }
+        let rank = H5Tget_array_ndims(type)
+        guard rank > 0, rank <= 32 else { throw failure("its shape is unreadable") }
+        var sides = [hsize_t](repeating: 0, count: Int(rank))
+        let element = H5Tget_super(type)
+        guard H5Tget_array_dims2(type, &sides) == rank, element >= 0,
+            let shape = checked(sides, elementSize: max(1, H5Tget_size(element))), !shape.contains(0),
+            shape.reduce(H5Tget_size(element), *) <= H5Tget_size(table)
+        else { throw failure("its shape is unreadable") }
+        return (element, shape)
     }
 
     /// Lengths as Int whose product, in bytes, does not overflow.
@@ -245,7 +322,7 @@ extension HDF5Library {
             let label = text.isEmpty ? "number \(filter)" : text
             guard H5Zfilter_avail(filter) > 0 else {
                 throw ReaderFailure(
-                    .unsupported, "is compressed by the filter \(label), which is not installed (gzip is read)")
+                    .unsupported, "is compressed by the filter \(label), which is not read (gzip and lzf are)")
             }
             names.append(label)
         }
@@ -253,9 +330,9 @@ extension HDF5Library {
     }
 
     /// A shape far beyond what the stored bytes can inflate to is damage: without this check it would be read as an
-    /// endless run of fill values. Deflate shrinks at most 1032-fold.
+    /// endless run of fill values. Deflate shrinks at most 1032-fold, lzf 88-fold.
     private func checkStorage(_ id: hid_t, _ declared: Int, _ filters: [String]) throws(ReaderFailure) {
-        guard filters.allSatisfy({ ["deflate", "shuffle", "fletcher32"].contains($0) }) else { return }
+        guard filters.allSatisfy({ ["deflate", "shuffle", "fletcher32", "lzf"].contains($0) }) else { return }
         let stored = Int(clamping: H5Dget_storage_size(id))
         guard declared <= 16 << 20 || declared / 1100 <= stored else {
             throw ReaderFailure(.inconsistent, "declares \(declared) bytes of elements but holds \(stored)")

@@ -17,8 +17,8 @@ struct HDF5Library {
     static let defaults: hid_t = 0
 
     private var file: hid_t = -1
-    /// Open datasets by path: an open dataset keeps its inflated chunks.
-    var datasets: [String: OpenDataset] = [:]
+    /// Open datasets by path and member: an open dataset keeps its inflated chunks.
+    var datasets: [[String]: OpenDataset] = [:]
     /// Memory of the last `read`, to be sent without a copy.
     var elements: UnsafeRawBufferPointer?
     var memory: UnsafeMutableRawBufferPointer?
@@ -28,6 +28,7 @@ struct HDF5Library {
         H5Eset_auto2(Self.defaults, nil, nil)
         // A file names no other files: no external links.
         H5Lunregister(H5L_TYPE_EXTERNAL)
+        LZFFilter.register()
         file = H5Fopen(path, 0, Self.defaults)
         if file < 0 { throw Self.failure("cannot be opened") }
     }

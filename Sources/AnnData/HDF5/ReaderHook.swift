@@ -84,7 +84,9 @@ struct ReaderService {
             arm(touchedBytes: WriterLimits.touchedBytes(written: wire.remaining))
             return try writer.perform(operation, path, &wire)
         }
-        guard let operation = ReaderOperation(rawValue: code) else { throw ReaderFailure(.failed, "not a request") }
+        guard let operation = ReaderOperation(rawValue: code), let member = wire.takeString() else {
+            throw ReaderFailure(.failed, "not a request")
+        }
         arm(touchedBytes: 0)
         switch operation {
         case .open:
@@ -93,7 +95,8 @@ struct ReaderService {
             try library.open(path)
         case .list: try library.list(path, &answer)
         case .attributes: try library.attributes(path, &answer)
-        case .describe: try library.describe(path, &answer)
+        case .members: try library.members(path, &answer)
+        case .describe: try library.describe(path, member, &answer)
         case .read, .readStrings:
             guard let rank = wire.takeCount(bytesEach: 16) else { throw ReaderFailure(.failed, "not a request") }
             var start: [Int] = []
@@ -105,7 +108,7 @@ struct ReaderService {
                 start.append(Int(a))
                 count.append(Int(b))
             }
-            let selection = try library.select(path, start: start, count: count)
+            let selection = try library.select(path, member, start: start, count: count)
             arm(touchedBytes: selection.touchedBytes)
             if operation == .read {
                 try library.read(selection)

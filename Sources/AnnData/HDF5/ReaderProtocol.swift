@@ -1,5 +1,5 @@
 /// What the parent asks of the reader process: a message is its length (UInt32), the operation (UInt8), then the
-/// operands; an answer is its length, a status (UInt8), then the payload or, after a failure, a text.
+/// operands: an element, the member of a table (empty for none), offset and count per dimension; an answer is its length, a status (UInt8), then the payload or, after a failure, a text.
 enum ReaderOperation: UInt8 {
     /// path → nothing
     case open = 1
@@ -7,12 +7,14 @@ enum ReaderOperation: UInt8 {
     case list
     /// object → (name, values)…
     case attributes
-    /// dataset → `DatasetInfo`
+    /// dataset, member → `DatasetInfo`
     case describe
-    /// dataset, offset, count (one per dimension) → elements in native order
+    /// dataset, member, offset, count (one per dimension) → elements in native order
     case read
-    /// dataset, offset, count → texts
+    /// dataset, member, offset, count → texts
     case readStrings
+    /// dataset → the names of its type's members, none if it is no table
+    case members
 }
 
 package enum ReaderStatus: UInt8, Sendable {

@@ -90,8 +90,11 @@ struct CellIDCheck {
                     : "\(sources[first.source].path), row \(first.row), and \(sources[cell.source].path), row \(cell.row)"
                 throw EmbDBError(
                     .duplicateCells,
-                    "cell id \(id) occurs twice (\(place)): make ids unique (obs_names_make_unique), name another column "
-                        + "by --cell-column, or ingest each file with its own --id-prefix")
+                    "cell id \(id) occurs twice (\(place)): "
+                        + (first.source == cell.source
+                            ? "make ids unique (obs_names_make_unique), or name another column by --cell-column"
+                            : "ingest one file after the other, each with its own --id-prefix, or name another column by "
+                                + "--cell-column"))
             }
             seen[id] = cell
         }

@@ -22,8 +22,10 @@ struct CellSource {
 
     let path: String
     let file: CellFile
-    /// SHA-256 of the file's bytes; empty where nobody asked for it.
+    /// SHA-256 of the file's bytes, see `SHA256.ofFiles`; empty where nobody asked for it.
     let sha256: String
+    /// The obs columns that can be read.
+    let obsColumns: [Column]
     let content: Content
     let cellColumn: Column
     private let idPrefix: String
@@ -39,12 +41,12 @@ struct CellSource {
         path: String, options: IngestOptions, origin: EmbeddingOrigin, isHashed: Bool = true, control: Control
     ) throws {
         self.path = path
-        if path.hasSuffix(".zarr") || path.hasSuffix(".zarr/") {
-            throw EmbDBError(
-                .input, "zarr is not supported (\(path)): read it with anndata.read_zarr and write it as .h5ad")
+        file = try CellFile(path: path) { done, total in
+            control.progress(.init(unit: "entries", phase: "reading the matrix", done: done, total: total))
+            return !control.isCancelled()
         }
-        file = try CellFile(path: path)
-        sha256 = isHashed ? try SHA256.ofFile(path, control: control) : ""
+        sha256 = isHashed ? try SHA256.ofFiles(file.contentPaths, control: control) : ""
+        obsColumns = try Self.readableColumns(of: file, control)
         switch origin {
         case .model(let model):
             content = .counts(
@@ -66,6 +68,32 @@ struct CellSource {
                     .nothingFound, "no cell of the file is selected (\(filter), \(path)): change the expression")
             }
         }
+    }
+
+    /// All obs columns but those that cannot be read: they are left out with a warning, and refuse no file.
+    private static func readableColumns(of file: CellFile, _ control: Control) throws(AnnDataError) -> [Column] {
+        for warning in file.obs.warnings { control.warning("\(warning) (\(file.path))") }
+        var columns: [Column] = []
+        for name in file.obs.columnNames {
+            do throws(AnnDataError) {
+                let column = try file.obs.column(named: name)
+                if column.kind == .unsupported {
+                    control.warning(
+                        "obs column \(name) has the encoding \(column.encoding) and is left out (\(file.path))")
+                    continue
+                }
+                try column.check()
+                columns.append(column)
+            } catch {
+                switch error.code {
+                case .inconsistent, .noSuchElement, .tooLarge, .unsupportedEncoding:
+                    control.warning(
+                        "obs column \(name) is left out: \(error.detail) (\(file.path), \(error.path ?? "obs"))")
+                default: throw error
+                }
+            }
+        }
+        return columns
     }
 
     /// Ids of the cells of some rows, with the prefix.

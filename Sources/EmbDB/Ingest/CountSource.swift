@@ -12,6 +12,7 @@ struct CountSource {
     /// - Throws: `AnnDataError`, `TokenizerError`, ``EmbDBError``.
     init(file: CellFile, options: IngestOptions, vocabulary: Vocabulary, control: Control) throws {
         layer = try Self.chooseLayer(file, options)
+        for warning in try file.genes(of: layer).warnings { control.warning("\(warning) (\(file.path))") }
         let genes = try GeneColumnChoice(file: file, layer: layer, column: options.geneColumn, vocabulary: vocabulary)
         geneColumn = genes.column
         if genes.looksLikeRodent {
@@ -24,24 +25,40 @@ struct CountSource {
 
     /// X if it holds whole numbers, else layers/counts or raw/X if they do.
     private static func chooseLayer(_ file: CellFile, _ options: IngestOptions) throws -> String {
-        if let name = options.layer { return try file.layer(name).path }
+        if let name = options.layer { return try file.layer(name).name }
         let candidates = ["X", "layers/counts", "raw/X"].filter(file.layerNames.contains)
         guard let first = candidates.first else {
             // Names what there is.
-            return try file.layer("X").path
+            return try file.layer("X").name
         }
-        if options.values == .normalized { return first }
+        if options.values == .normalized {
+            // Scaled values are no normalized ones.
+            for name in candidates where try file.holds(.normalized, layer: name) { return name }
+            return first
+        }
         for name in candidates where try file.holdsWholeNumbers(layer: name) { return name }
         // The value that is in the way says more than that there is one.
-        var reader = try file.countReader(layer: first, rule: .counts)
+        var reasons: [String] = []
+        for name in candidates {
+            do throws(AnnDataError) {
+                try readThrough(file, name)
+            } catch {
+                guard let value = error.value, candidates.count > 1 else { throw error }
+                reasons.append("\(name) holds \(Float(value))")
+            }
+        }
+        throw EmbDBError(
+            .input,
+            "no matrix of raw counts: \(reasons.joined(separator: ", ")) (\(file.path)): give the file that holds the "
+                + "counts, or name their matrix by --layer (there is \(file.layerNames.joined(separator: ", "))), or give "
+                + "--values normalized")
+    }
+
+    private static func readThrough(_ file: CellFile, _ layer: String) throws(AnnDataError) {
+        var reader = try file.countReader(layer: layer, rule: .counts)
         var batch = CountBatch()
         for start in stride(from: 0, to: file.cellCount, by: 256) {
             try reader.read(rows: start..<min(file.cellCount, start + 256), into: &batch)
         }
-        throw EmbDBError(
-            .input,
-            "no whole-number counts in \(candidates.joined(separator: ", ")) (\(file.path)): name the matrix of raw "
-                + "counts by --layer (there is \(file.layerNames.joined(separator: ", "))), or give --values normalized"
-        )
     }
 }

@@ -9,7 +9,7 @@ extension Database {
     /// goes on where it stopped when the same one is asked for again, and gives what an uninterrupted one would have.
     ///
     /// - Parameters:
-    ///   - files: `.h5ad` files, in this order.
+    ///   - files: `.h5ad`, `.loom` and 10x Genomics `.h5` files, and 10x `mtx` folders, in this order.
     ///   - path: the database; made if it is not there, after the files and the model were found to be usable.
     ///   - options: which model, which matrix, which cells.
     ///   - control: told of every cell and asked whether to stop.

@@ -165,7 +165,7 @@ struct IngestRun {
         work.state.model = origin.model.map { ModelReference(name: $0.name, sha256: $0.sha256) }
         work.state.embedding = settings
         work.groupGenesBy = groupGenesBy
-        work.state.columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
+        work.state.columns = try ObsSchema.union(state.columns, sources)
         let former = pending
         let fresh = work
         try database.environment.write { transaction in

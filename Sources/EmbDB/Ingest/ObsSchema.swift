@@ -6,17 +6,14 @@ enum ObsSchema {
     ///
     /// - Throws: ``EmbDBError/Code/input`` for a column whose type changes; it names both.
     static func union(
-        _ columns: [ObsColumnDescription], _ sources: [CellSource], warning: (String) -> Void
+        _ columns: [ObsColumnDescription], _ sources: [CellSource]
     ) throws -> [ObsColumnDescription] {
         var result = columns
         var origin: [String: String] = [:]
         for source in sources {
-            for name in source.file.obs.columnNames {
-                let column = try source.file.obs.column(named: name)
-                guard let kind = kind(of: column) else {
-                    warning("obs column \(name) has the encoding \(column.encoding) and is left out (\(source.path))")
-                    continue
-                }
+            for column in source.obsColumns {
+                let name = column.name
+                guard let kind = kind(of: column) else { continue }
                 guard let known = result.first(where: { $0.name == name }) else {
                     result.append(ObsColumnDescription(name: name, kind: kind))
                     origin[name] = source.path

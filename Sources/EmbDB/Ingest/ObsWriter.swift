@@ -43,13 +43,8 @@ struct ObsWriter {
 
     /// From now on cells come from `source`.
     mutating func use(_ source: CellSource, columns: [ObsColumnDescription]) throws {
-        let names = Set(source.file.obs.columnNames)
         for number in targets.indices {
-            var column: Column?
-            if names.contains(columns[number].name) {
-                let found = try source.file.obs.column(named: columns[number].name)
-                if found.kind != .unsupported { column = found }
-            }
+            let column = source.obsColumns.first { $0.name == columns[number].name }
             targets[number] = Target(
                 number: number, kind: targets[number].kind, source: column,
                 codes: Array(repeating: nil, count: column?.categories.count ?? 0), waiting: targets[number].waiting)

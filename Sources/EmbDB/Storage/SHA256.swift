@@ -35,6 +35,16 @@ struct SHA256: ~Copyable {
 }
 
 extension SHA256 {
+    /// Of one file's bytes; of several files, of their digests in this order.
+    ///
+    /// - Throws: ``EmbDBError/Code/input`` if one cannot be read.
+    static func ofFiles(_ paths: [String], control: Control) throws(EmbDBError) -> String {
+        if paths.count == 1 { return try ofFile(paths[0], control: control) }
+        var hash = SHA256()
+        for path in paths { hash.update(try ofFile(path, control: control)) }
+        return hash.finish()
+    }
+
     /// Of a file's bytes, read in pieces.
     ///
     /// - Throws: ``EmbDBError/Code/input`` if it cannot be read.
