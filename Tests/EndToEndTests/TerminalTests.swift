@@ -47,10 +47,10 @@ struct TerminalTests {
         "progress is one line that fits, with counts, rate and time left; Ctrl-C leaves the error as the last line",
         .enabled(if: isPossible, "skipped: there is no /usr/bin/script"))
     func progress() throws {
-        let bench = try Workbench(.init(layers: 12, hidden: 512, feedForward: 2048))
+        let bench = try Workbench(.init(layers: 8, hidden: 384, feedForward: 1536))
         let ingest = ["ingest", bench.database, Workbench.fixture("cells"), "--model", bench.model, "--threads", "1"]
         for columns in [40, 100] {
-            let lines = Self.lines(try Self.run(ingest, columns: columns, interruptAfter: 6))
+            let lines = Self.lines(try Self.run(ingest, columns: columns, interruptAfter: 7))
             let drawn = lines.filter { $0.hasPrefix("embedding") }
             #expect(!drawn.isEmpty, "\(lines)")
             #expect(drawn.allSatisfy { $0.count < columns && $0.contains("300") }, "\(drawn)")

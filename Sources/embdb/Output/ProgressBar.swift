@@ -100,13 +100,11 @@ struct ProgressLine {
         } else {
             rest.append("for " + duration(elapsed))
         }
-        for bar in [24, 12, 0] {
-            for parts in (1...rest.count).reversed() {
-                let line =
-                    ([progress.phase] + (bar > 0 ? [Self.bar(done, total, width: bar)] : [])).joined(separator: " ")
-                    + (bar > 0 ? " " : ": ") + ([counts] + rest.prefix(parts)).joined(separator: ", ")
-                if line.count <= columns { return line }
-            }
+        for (bar, parts) in [(24, 2), (12, 2), (12, 1), (0, 1), (0, 0)] {
+            let line =
+                progress.phase + (bar > 0 ? " \(Self.bar(done, total, width: bar)) " : ": ")
+                + ([counts] + rest.prefix(parts)).joined(separator: ", ")
+            if line.count <= columns { return line }
         }
         return String("\(progress.phase): \(total > 0 ? 100 * done / total : 0) %".prefix(max(0, columns)))
     }
