@@ -22,6 +22,8 @@ public struct AnnDataError: Error, Sendable, CustomStringConvertible {
         case tooLarge
         /// The child process that reads HDF5 could not be started.
         case readerNotStarted
+        /// A file that is to be written cannot be: no such folder, no permission, a full disk, …
+        case notWritten
     }
 
     /// The kind of the failure.
@@ -86,6 +88,7 @@ extension AnnDataError.Code {
         case .fractionalCount:
             "raw counts are needed; name another matrix by --layer, mend the file, or give --values normalized"
         case .tooLarge: "split the file, or store it with smaller chunks"
+        case .notWritten: "check the folder, its permissions and the space on its disk"
         case .readerNotStarted: "free memory and processes, and try again"
         }
     }

@@ -25,6 +25,12 @@ static inline hid_t chdf5_native(enum chdf5_native_type type) {
 }
 
 static inline hid_t chdf5_dataset_access_properties(void) { return H5Pcreate(H5P_DATASET_ACCESS); }
+static inline hid_t chdf5_dataset_creation_properties(void) { return H5Pcreate(H5P_DATASET_CREATE); }
+static inline hid_t chdf5_group_creation_properties(void) { return H5Pcreate(H5P_GROUP_CREATE); }
+static inline hid_t chdf5_link_creation_properties(void) { return H5Pcreate(H5P_LINK_CREATE); }
+
+// The class of texts is a macro as well; -1 is H5T_VARIABLE.
+static inline hid_t chdf5_variable_text(void) { return H5Tcreate(H5T_STRING, H5T_VARIABLE); }
 
 // H5Literate and its callback's type are macros that differ between HDF5 1.10 and 1.12. Returns what `visit` does if
 // that is not 0.

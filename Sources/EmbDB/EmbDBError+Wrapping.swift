@@ -12,7 +12,7 @@ extension EmbDBError {
         case let error as EmbDBError:
             self = error
         case let error as AnnDataError:
-            self.init(.input, error.description, underlying: error)
+            self.init(error.code == .notWritten ? .storage : .input, error.description, underlying: error)
         case let error as StoreError:
             self.init(Self.code(of: error), error.description, underlying: error)
         case let error as TokenizerError:

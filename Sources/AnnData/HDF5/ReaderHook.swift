@@ -50,6 +50,7 @@ private func startPages() -> Int? {
 struct ReaderService {
     let descriptor: Int32
     private var library = HDF5Library()
+    private var writer = HDF5WriteLibrary()
     private var fileBytes = 0
 
     init(descriptor: Int32) { self.descriptor = descriptor }
@@ -76,9 +77,14 @@ struct ReaderService {
     }
 
     private mutating func answerRequest(_ wire: inout WireReader, _ answer: inout WireWriter) throws(ReaderFailure) {
-        guard let code = wire.take(UInt8.self), let operation = ReaderOperation(rawValue: code),
-            let path = wire.takeString()
-        else { throw ReaderFailure(.failed, "not a request") }
+        guard let code = wire.take(UInt8.self), let path = wire.takeString() else {
+            throw ReaderFailure(.failed, "not a request")
+        }
+        if let operation = WriterOperation(rawValue: code) {
+            arm(touchedBytes: WriterLimits.touchedBytes(written: wire.remaining))
+            return try writer.perform(operation, path, &wire)
+        }
+        guard let operation = ReaderOperation(rawValue: code) else { throw ReaderFailure(.failed, "not a request") }
         arm(touchedBytes: 0)
         switch operation {
         case .open:
