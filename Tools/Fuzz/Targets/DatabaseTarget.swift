@@ -29,9 +29,10 @@ enum DatabaseTarget: FuzzTarget {
 
     static func seeds(_ files: [String]) throws -> [[UInt8]] {
         // The fields of the two meta pages, and a byte in each of some pages.
-        [[]] + [16, 24, 40, 46, 48, 56, 64, 72, 80, 88, 128, 136, 144].flatMap { field in
-            [0, 1].map { page in [UInt8(page), 0, UInt8(field), 0, 1] }
-        } + (2..<60).map { page in [UInt8(page), 0, 12, 0, 1, UInt8(page), 0, 16, 0, 1] }
+        [[]]
+            + [16, 24, 40, 46, 48, 56, 64, 72, 80, 88, 128, 136, 144].flatMap { field in
+                [0, 1].map { page in [UInt8(page), 0, UInt8(field), 0, 1] }
+            } + (2..<60).map { page in [UInt8(page), 0, 12, 0, 1, UInt8(page), 0, 16, 0, 1] }
     }
 
     /// Patches of 5 bytes: page (u16), offset in the page (u16), value that is added to the byte there. An offset of
