@@ -3,7 +3,7 @@ internal import EmbDB
 
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Embeddings and obs (.h5ad), embeddings (.npy), obs (.tsv) or tokens (.npz) to a file; of genes with --genes.",
+        abstract: "Embeddings and obs (.h5ad), embeddings (.npy), obs (.tsv), tokens (.npz) or genes to a file.",
         discussion: """
             .h5ad is what Python's anndata and scanpy read: obs with its types, and the embeddings in obsm, as X_embdb, \
             or under the key from which they were imported. It holds no counts.
