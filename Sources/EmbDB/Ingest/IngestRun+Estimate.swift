@@ -20,7 +20,7 @@ extension IngestRun {
                 memoryBytes: ProcessMemory.peak, diskBytes: 0)
         }
         let present = cellsComplete + (try checkCells(database))
-        let columns = try ObsSchema.union(state.columns, sources, warning: control.warning)
+        let columns = try ObsSchema.union(state.columns, sources)
         var cost = IngestCost(
             model: model, settings: settings, cells: sources.reduce(0) { $0 + $1.selected.population })
         var counts = IngestCounts()

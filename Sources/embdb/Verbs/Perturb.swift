@@ -44,7 +44,7 @@ struct Perturb: ParsableCommand {
         output.noteUntrained(answer.model)
         output.summary(
             "\(answer.results.count) perturbations in \(answer.cells) cells: \(answer.forwards) passes in "
-                + ProgressBar.duration(answer.seconds)
+                + duration(answer.seconds)
                 + (answer.leftOut > 0 ? "; \(answer.leftOut) left out: without the gene, or without another one" : ""))
         if let out {
             let isJSON = output.format == .json || (output.format == .table && out.hasSuffix(".json"))
