@@ -55,7 +55,8 @@ struct TextLines: ~Copyable {
         guard let file = gzopen(path, "rb") else { return [] }
         defer { gzclose_r(file) }
         var bytes = [UInt8](repeating: 0, count: count)
-        return Array(bytes.prefix(max(0, Int(gzread(file, &bytes, UInt32(count))))))
+        let length = Int(gzread(file, &bytes, UInt32(count)))
+        return Array(bytes.prefix(max(0, length)))
     }
 
     /// Whether the file is compressed.
