@@ -85,7 +85,7 @@ class Reader:
             check(not any(value[48 + header[3] * stride:]), f"{name}: what follows the rows is not zero")
             parts.append(rows.reshape(-1, stride))
         result = np.concatenate(parts) if parts else np.empty((0, stride), np.uint8)
-        check(len(result) >= self.rows or name == "graph.level0", f"{name}: fewer rows than cells")
+        check(len(result) >= self.rows or name.split(".")[0] in ("graph", "genes"), f"{name}: fewer rows than cells")
         return result
 
     def embeddings(self):
@@ -186,6 +186,33 @@ class Reader:
             cells.append([special["<cls>"], *read, special["<eos>"]] if "<cls>" in special else read)
         return cells
 
+    def genes(self):
+        """By group: (value, [(token, cells)], means [genes, dimension])."""
+        content = self.get("meta", b"genes")
+        if content is None:
+            return []
+        record = json.loads(sealed(content, "genes"))
+        counted = np.frombuffer(sealed(self.get("meta", b"genes.counted"), "genes.counted"), np.uint8)
+        check(len(counted) == (record["rows"] + 63) // 64 * 8, "genes.counted: another number of rows")
+        counted = np.unpackbits(counted, bitorder="little")[: record["rows"]]
+        dimension = self.state["embedding"]["dimension"]
+        sums = self.column("genes.sums", "gesu", 8 * dimension, block(8 * dimension, 1048576)).view("<i8")
+        cells = self.column("genes.cells", "gece", 8, 8192).view("<u4")
+        groups, first = [], 0
+        for group in record["groups"]:
+            rows = slice(first, first := first + group["genes"])
+            check((np.diff(cells[rows, 0].astype(np.int64)) > 0).all(), "genes.cells: not by token")
+            means = (sums[rows] / 2.0 ** 24 / cells[rows, 1:]).astype(np.float32)
+            groups.append((group.get("value"), cells[rows].tolist(), means))
+        check(first == len(sums) == len(cells), "genes.sums: another number of rows")
+        have = {}
+        for row, tokens in enumerate(self.tokens(*self.model())):
+            if row < len(counted) and counted[row]:
+                for token in tokens:
+                    have[token] = have.get(token, 0) + 1
+        check(all(have[token] == count for token, count in groups[0][1]), "genes.cells: not what the tokens say")
+        return groups
+
     def graph(self):
         content = self.get("meta", b"index")
         if content is None:
@@ -203,9 +230,9 @@ class Reader:
         return len(links)
 
 
-def block(stride):
+def block(stride, most=262144):
     rows = 1
-    while rows * 2 * stride <= 262144:
+    while rows * 2 * stride <= most:
         rows *= 2
     return rows
 
@@ -275,6 +302,9 @@ def compare(reader, embdb, folder):
         cells = [cell for cell, alive in zip(reader.tokens(*reader.model()), live) if alive]
         check(archive["indptr"].tolist() == np.cumsum([0] + [len(c) for c in cells]).tolist(), "export .npz: lengths")
         check(archive["tokens"].tolist() == [token for cell in cells for token in cell], "export .npz: tokens")
+    groups = reader.genes()
+    if groups:
+        check(np.array_equal(np.load(export("genes.npy", "--genes")), groups[0][2]), "export --genes: other means")
 
 
 def main():
@@ -285,6 +315,7 @@ def main():
         reader.embeddings(), reader.ids(), reader.obs()
         if "model" in reader.state:
             reader.tokens(*reader.model())
+            reader.genes()
         print(f"{reader.live.sum()} cells, {len(reader.state['columns'])} obs columns, {reader.graph()} rows in the graph")
         if len(sys.argv) == 3:
             with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,8 @@ extension Database {
     /// - Parameters:
     ///   - files: files with obsm, in this order; their X may be empty.
     ///   - path: the database; made if it is not there, after the files were found to be usable.
+    ///   - options: which key of obsm, which metric, which cells.
+    ///   - control: told of every cell and asked whether to stop.
     /// - Throws: ``EmbDBError`` `input` with file, key and row for a vector that holds NaN or an infinite value, or is
     ///   all zeros where cosine is measured; `usage` for another metric or dimension than the database has; `model` if
     ///   it holds embeddings of its own model; `duplicateCells`, `pendingIngest`, `expression`, `nothingFound`,
