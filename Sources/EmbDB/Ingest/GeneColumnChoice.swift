@@ -21,9 +21,19 @@ struct GeneColumnChoice {
     /// Takes `column` if one is named; else the first of the usual names that knows at least three quarters as many
     /// genes as the one that knows most.
     ///
-    /// - Throws: `AnnDataError` for a column that is not there; `TokenizerError` `noKnownGene` with the likely reason.
+    /// - Throws: `AnnDataError` for a column that is not there; `TokenizerError` `noKnownGene` with the likely reason;
+    ///   ``EmbDBError`` for a file without genes.
     init(file: CellFile, layer: String, column: String?, vocabulary: Vocabulary) throws {
         let frame = try file.genes(of: layer)
+        guard frame.count > 0 else {
+            throw EmbDBError(
+                .input,
+                "the file has no genes (\(file.path), \(frame.path)): "
+                    + (file.obsmKeys.isEmpty
+                        ? "give a file of counts"
+                        : "its embeddings can be stored by: embdb import DB FILE --obsm KEY (there is "
+                            + "\(file.obsmKeys.joined(separator: ", ")))"))
+        }
         func names(_ column: Column) throws -> [String] {
             try column.readTexts(rows: 0..<frame.count).map { $0 ?? "" }
         }
