@@ -92,8 +92,23 @@ package final class HDF5File: @unchecked Sendable {
         }
     }
 
-    /// Shape and type of a dataset, or of one member of a table.
+    /// Shape and type of a dataset, or of one member of a table. The reader process has compared them with what is
+    /// stored; that they fit the size of the file is checked here again, because a damaged file may have overwritten
+    /// its memory, and callers make room for what is claimed.
     package func describe(_ dataset: String, member: String? = nil) throws(AnnDataError) -> DatasetInfo {
+        let info = try describeUnchecked(dataset, member)
+        let bytes = info.count.multipliedReportingOverflow(by: max(1, info.type.size))
+        let (limit, isUnlimited) = Int(fingerprint.size).multipliedReportingOverflow(by: ReaderLimits.inflation)
+        guard isUnlimited || (!bytes.overflow && bytes.partialValue <= limit) else {
+            throw AnnDataError(
+                .inconsistent, file: path, path: dataset,
+                "\(dataset) claims the shape \(info.shape), far more than a file of \(fingerprint.size) bytes holds",
+                advice: "get a fresh copy of the file")
+        }
+        return info
+    }
+
+    private func describeUnchecked(_ dataset: String, _ member: String?) throws(AnnDataError) -> DatasetInfo {
         try request(.describe, dataset, member) { wire in
             func lengths() -> [Int]? {
                 guard let count = wire.takeCount(bytesEach: 8) else { return nil }

@@ -94,7 +94,8 @@ package final class ReaderProcess: HDF5Reader {
         return try receive(into: &memory)
     }
 
-    private func send(_ request: [UInt8]) throws(ReaderDeath) {
+    /// Sends a request.
+    func send(_ request: [UInt8]) throws(ReaderDeath) {
         var head = WireWriter()
         head.put(UInt32(request.count))
         guard head.bytes.withUnsafeBytes({ sendFully(descriptor, $0) }),
@@ -102,7 +103,8 @@ package final class ReaderProcess: HDF5Reader {
         else { throw bury() }
     }
 
-    private func receive(
+    /// Receives an answer into `memory`, which grows if it must; returns its status and length.
+    func receive(
         into memory: inout UnsafeMutableRawBufferPointer
     ) throws(ReaderDeath) -> (status: ReaderStatus, length: Int) {
         var length: UInt32 = 0

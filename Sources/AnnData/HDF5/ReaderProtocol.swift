@@ -32,6 +32,8 @@ enum ReaderLimits {
 
     /// Largest payload of one answer, bytes. Callers read more in slices.
     static let answerBytes = 64 << 20
+    /// Bytes of elements for one byte of the file, at most: deflate reaches 1,032, other filters more on constant data.
+    static let inflation = 1 << 14
     /// Largest HDF5 chunk, bytes: reading one element inflates its whole chunk.
     static let chunkBytes = 1 << 30
     /// Memory for the inflated chunks of one dataset, bytes: a row of chunks where it fits, always one chunk.

@@ -14,7 +14,7 @@ enum ReaderTarget: FuzzTarget {
     static func run(_ bytes: [UInt8]) {
         refusing {
             let reader = ScriptedReader(script: bytes)
-            let fingerprint = FileFingerprint(size: 0, modified: 0)
+            let fingerprint = FileFingerprint(size: 20_000, modified: 0)
             try readAll(CellFile(HDF5File(path: "input", fingerprint: fingerprint, reader: reader)))
         }
     }
@@ -25,7 +25,7 @@ enum ReaderTarget: FuzzTarget {
         for path in files {
             let reader = RecordingReader(try ReaderProcess.start())
             refusing {
-                let fingerprint = FileFingerprint(size: 0, modified: 0)
+                let fingerprint = FileFingerprint(size: 20_000, modified: 0)
                 try readAll(CellFile(HDF5File(path: path, fingerprint: fingerprint, reader: reader)))
             }
             seeds.append(reader.script)

@@ -1,0 +1,58 @@
+import AnnData
+import Testing
+
+/// A reader process whose memory a damaged file has overwritten: it answers as the real one, but for one operation.
+private final class LyingReader: HDF5Reader {
+    private let reader: ReaderProcess
+    private let operation: UInt8
+    private let lie: (status: ReaderStatus, bytes: [UInt8])
+
+    /// `operation` is the number of a `ReaderOperation`.
+    init(about operation: UInt8, _ status: ReaderStatus, _ bytes: [UInt8]) throws {
+        reader = try ReaderProcess.start()
+        self.operation = operation
+        lie = (status, bytes)
+    }
+
+    func answer(
+        _ request: [UInt8], into memory: inout UnsafeMutableRawBufferPointer
+    ) throws(ReaderDeath) -> (status: ReaderStatus, length: Int) {
+        let answer = try reader.answer(request, into: &memory)
+        guard request.first == operation else { return answer }
+        memory.copyBytes(from: lie.bytes)
+        return (lie.status, lie.bytes.count)
+    }
+}
+
+@Suite struct LyingReaderTests {
+    private func error(about operation: UInt8, _ bytes: [UInt8], _ status: ReaderStatus = .done) throws -> AnnDataError?
+    {
+        let reader = try LyingReader(about: operation, status, bytes)
+        let fingerprint = FileFingerprint(size: 25_320, modified: 0)
+        return thrown { () throws(AnnDataError) in
+            let path = Fixture.path("csr_float32_plain")
+            let file = try CellFile(HDF5File(path: path, fingerprint: fingerprint, reader: reader))
+            var names = try file.obs.names(0..<file.cellCount)
+            names.removeAll()
+        }
+    }
+
+    @Test("a shape beyond the file's size is refused before room is made for it")
+    func shape() throws {
+        // Texts, one dimension of 2^40, neither chunks nor filters.
+        let error = try error(about: 4, [11, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        #expect(error?.code == .inconsistent && error?.path == "obs/_index", "\(error?.description ?? "")")
+        #expect(error?.detail.contains("[1099511627776]") == true)
+    }
+
+    @Test("answers that make no sense are those of a crashed process")
+    func nonsense() throws {
+        for bytes in [[], [255], [11, 1, 0, 0, 0], [11, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 0]] as [[UInt8]]
+        {
+            #expect(try error(about: 4, bytes)?.code == .damaged, "\(bytes)")
+        }
+        #expect(try error(about: 2, [255, 255, 255, 255])?.code == .damaged, "more links than bytes")
+        #expect(try error(about: 6, [1, 0, 0, 0, 1, 0, 0, 0, 65])?.code == .damaged, "fewer texts than asked for")
+        #expect(try error(about: 3, [0xFF], .missing)?.code == .noSuchElement, "a message that is no UTF-8")
+    }
+}
