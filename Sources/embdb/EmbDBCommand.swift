@@ -20,7 +20,8 @@ struct EmbDBCommand: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Ingest.self, Import.self, Nearest.self, Annotate.self, Genes.self, Perturb.self, Knockouts.self, Export.self,
+            Ingest.self, Import.self, Nearest.self, Annotate.self, Genes.self, Perturb.self, Knockouts.self,
+            Export.self,
             Info.self, Verify.self, Model.self, Bench.self,
         ])
 

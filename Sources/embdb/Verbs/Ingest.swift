@@ -7,7 +7,8 @@ struct Ingest: ParsableCommand {
         discussion: "Example: embdb ingest heart.embdb heart.h5ad --model default")
 
     @Argument(help: "The database file; made if it is not there.", completion: .database) var database: String
-    @Argument(help: "Files of counts: .h5ad, .loom, 10x .h5, folders of a 10x matrix.mtx.", completion: .file()) var files: [String]
+    @Argument(help: "Files of counts: .h5ad, .loom, 10x .h5, folders of a 10x matrix.mtx.", completion: .file())
+    var files: [String]
     @Option(
         help: "A model folder, or 'default'. The first ingest stores the model in the database.", completion: .directory
     )
