@@ -88,9 +88,10 @@ struct DryRunTests {
     @Test("every verb has its example in --help, and --version; completion scripts are there for three shells")
     func help() throws {
         let help = try CommandLineTool.embdb.run(["--help"]).stdout
-        let verbs = help.split(separator: "\n").drop { !$0.hasPrefix("SUBCOMMANDS") }.dropFirst()
-            .filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }.compactMap { $0.split(separator: " ").first }.map(
-                String.init)
+        // The list ends before the line that says how to get help on one verb.
+        let listed = help.split(separator: "\n").drop { !$0.hasPrefix("SUBCOMMANDS") }.dropFirst()
+            .filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") && !$0.hasPrefix("  See ") }
+        let verbs = listed.compactMap { $0.split(separator: " ").first.map(String.init) }
         #expect(
             Set(verbs).isSuperset(of: ["ingest", "nearest", "knockouts", "export", "info", "verify", "model", "bench"]))
         for verb in verbs.map({ [$0] }) + [["bench", "search"], ["bench", "embed"], ["model", "info"]] {

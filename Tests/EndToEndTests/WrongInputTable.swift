@@ -143,7 +143,7 @@ extension WrongInput {
         .init("an unknown gene column", 1, ["ingest", "DB", "fix:more", "--gene-column", "ensembl"], ["ensembl", "ensembl_id"]),
         .init("an unknown cell column", 1, ["ingest", "DB", "fix:more", "--cell-column", "weigt"], ["weigt", "weight"]),
         .init("an unknown column of the file", 1, ["ingest", "DB", "fix:more", "--where", "diseas == \"HCM\""], ["diseas", "disease"]),
-        .init("no cell of the file", 2, ["ingest", "DB", "fix:more", "--where", "weight > 900"], ["--where", "more.h5ad"]),
+        .init("no cell of the file", 2, ["ingest", "DB", "fix:more", "--where", "weight > 900"], ["weight > 900", "more.h5ad"]),
         .init("no sample", 64, ["ingest", "DB", "fix:more", "--sample", "0"], ["--sample 0"]),
         .init("values of no kind", 64, ["ingest", "DB", "fix:more", "--values", "logs"], ["logs", "normalized"]),
         .init("cls of a model without it", 64, ["ingest", "NEW", "fix:more", "--model", "MODEL", "--pool", "cls"], ["--pool", "mean"]),
