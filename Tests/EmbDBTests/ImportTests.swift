@@ -222,6 +222,7 @@ struct ImportTests {
         let seen = Mutex(0)
         return Control(
             progress: { progress in
+                guard progress.phase == "importing" else { return }
                 seen.withLock { $0 = progress.done }
                 if progress.done == 100 { Thread.sleep(forTimeInterval: 0.55) }
             },

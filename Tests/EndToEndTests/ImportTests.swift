@@ -81,8 +81,8 @@ struct ImportTests {
         let start = clock.now
         let uninterrupted = try bring(fixture: "many_embedded")
         try #require(uninterrupted.exitCode == 0, "\(uninterrupted.stderr)")
-        let lasted =
-            Double((clock.now - start).components.attoseconds) * 1e-18 + Double((clock.now - start).components.seconds)
+        let took = (clock.now - start).components
+        let lasted = Double(took.attoseconds) * 1e-18 + Double(took.seconds)
         func contents(_ database: String) throws -> [Data] {
             try ["npy", "tsv"].map { ending in
                 let result = try CommandLineTool.embdb.run(["export", database, bench.file("out." + ending)])
@@ -100,7 +100,9 @@ struct ImportTests {
             process.send(SIGKILL)
             let result = try process.wait()
             #expect(result.exitCode == 128 + SIGKILL || result.exitCode == 0, "\(result.stderr)")
-            guard try (FileManager.default.attributesOfItem(atPath: database)[.size] as? Int ?? 0) > 0 else { continue }
+            // Killed before the file was made.
+            let size = try? FileManager.default.attributesOfItem(atPath: database)[.size] as? Int
+            guard let size, size > 0 else { continue }
             let info = try CommandLineTool.embdb.run(["info", database, "--format", "json"])
             // Killed while the file was made.
             if info.exitCode == 1, info.lastErrorLine.contains("empty") { continue }
