@@ -115,6 +115,13 @@ import Testing
         #expect(refused > 5)
     }
 
+    @Test("a file on which the HDF5 library turns in circles is given up (found by Tools/Fuzz)")
+    func endless() throws {
+        let error = thrown { () throws(AnnDataError) in _ = try CellFile(path: Fixture.path("found_endless")) }
+        #expect(error?.code == .damaged)
+        #expect(error?.detail.contains("does not come to an end") == true, "\(error?.description ?? "")")
+    }
+
     @Test("threads may share a file; each gets its own answers")
     func threads() throws {
         let file = try CellFile(path: Fixture.path("frames"))

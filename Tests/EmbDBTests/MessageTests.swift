@@ -7,7 +7,7 @@ import Testing
     func controlCharacters() throws {
         let error = #expect(throws: EmbDBError.self) { _ = try Database.open("no\nsuch\u{1B}[2J\u{85}file\u{2028}é") }
         #expect(error?.code == .notFound)
-        #expect(error?.message.contains(#"no\nsuch\u{1B}[2J\u{85}file\u{2028}é"#) == true, "\(error?.message ?? "")")
+        #expect(error?.message.contains(#"no\nsuch\u{1B}[2J\u{0085}file\u{2028}é"#) == true, "\(error?.message ?? "")")
     }
 
     @Test("the lines of an expression stay lines, and the caret stands below the wrong place")
