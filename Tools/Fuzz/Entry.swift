@@ -37,6 +37,7 @@ private let chosen: any FuzzTarget.Type = {
 
 private let fuzzTargets: [String: any FuzzTarget.Type] = [
     "config": ConfigTarget.self, "database": DatabaseTarget.self, "expression": ExpressionTarget.self,
-    "h5ad": H5ADTarget.self, "npy": NPYTarget.self, "pickle": PickleTarget.self, "reader": ReaderTarget.self,
+    "h5ad": H5ADTarget.self, "mtx": MatrixFolderTarget.self, "npy": NPYTarget.self, "pickle": PickleTarget.self,
+    "reader": ReaderTarget.self,
     "safetensors": SafetensorsTarget.self, "torch": TorchTarget.self, "vocabulary": VocabularyTarget.self,
 ]

@@ -1,6 +1,6 @@
 import AnnData
 
-/// Whole files, read through the reader process as an ingest reads them. Coverage counts in this process alone.
+/// Whole files (.h5ad, .loom, 10x .h5), read through the reader process as an ingest reads them. Coverage counts in this process alone.
 enum H5ADTarget: FuzzTarget {
     static func run(_ bytes: [UInt8]) {
         let path = Scratch.write(bytes, "input.h5ad")
@@ -78,7 +78,7 @@ private final class RecordingReader: HDF5Reader {
 }
 
 /// Reads what an ingest and an import read, a few rows at a time.
-private func readAll(_ file: CellFile) throws(AnnDataError) {
+func readAll(_ file: CellFile) throws(AnnDataError) {
     // A sound file may claim any number of rows; what its first ones show is enough.
     let rows = 0..<min(file.cellCount, 100)
     for frame in [file.obs, file.`var`] {
