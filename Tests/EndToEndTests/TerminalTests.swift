@@ -56,7 +56,8 @@ struct TerminalTests {
         let bench = try Workbench(.init(layers: 8, hidden: 384, feedForward: 1536))
         let ingest = ["ingest", bench.database, Workbench.fixture("cells"), "--model", bench.model, "--threads", "1"]
         for columns in [40, 100] {
-            let lines = Self.lines(try Self.run(ingest, columns: columns, interruptAfter: columns == 40 ? "embedding" : "cells/s"))
+            let lines = Self.lines(
+                try Self.run(ingest, columns: columns, interruptAfter: columns == 40 ? "embedding" : "cells/s"))
             let drawn = lines.filter { $0.hasPrefix("embedding") }
             #expect(!drawn.isEmpty, "\(lines)")
             #expect(drawn.allSatisfy { $0.count < columns && $0.contains("300") }, "\(drawn)")
