@@ -43,9 +43,9 @@ static int use_in_process(ek_level level) {
 __attribute__((constructor)) static void choose_level(void) {
     const char *wanted = getenv("EMBDB_SIMD");
     if (wanted)
-        for (int level = EK_SCALAR; level <= EK_NEON; level++)
+        for (int level = EK_SCALAR; level <= EK_LAST; level++)
             if (strcmp(wanted, names[level]) == 0 && use_in_process((ek_level)level)) return;
-    for (int level = EK_NEON; level >= EK_SCALAR; level--)
+    for (int level = EK_LAST; level >= EK_SCALAR; level--)
         if (use_in_process((ek_level)level)) return;
 }
 

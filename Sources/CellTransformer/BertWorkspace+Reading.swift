@@ -43,7 +43,11 @@ extension BertWorkspace {
     ///
     /// - Throws: ``TransformerError`` `noSuchPosition`.
     package func pooled(_ pooling: Pooling, genes: Range<Int>) throws(TransformerError) -> [Float] {
-        let rows = pooling == .cls ? 0..<1 : genes
+        let rows =
+            switch pooling {
+            case .cls: 0..<1
+            case .mean: genes
+            }
         try check(rows)
         guard !rows.isEmpty else {
             throw TransformerError(

@@ -18,7 +18,8 @@ extension Database {
                 let indexed = snapshot?.index.graphCount ?? 0
                 let pending = try MetaRecords.pending(transaction)
                 return DatabaseInfo(
-                    format: Int(Layout.formatVersion), summary: try DatabaseSummary(reading: transaction),
+                    format: Int(try MetaRecords.format(transaction, path: path) ?? Layout.formatVersion),
+                    summary: try DatabaseSummary(reading: transaction),
                     layer: state.embedding?.layer, pooling: state.embedding?.pooling, obsm: state.embedding?.obsm,
                     metric: state.embedding.flatMap { EmbeddingMetric(rawValue: $0.metric) },
                     obs: state.columns.map { ($0.name, $0.kind.rawValue) },

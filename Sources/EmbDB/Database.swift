@@ -37,10 +37,12 @@ public struct Database: Sendable {
                 case .create: .create
                 }
             let environment = try Environment.open(path, mode: mode)
-            if try environment.read({ try MetaRecords.check($0, path: path) }) == false, access == .create {
+            if try environment.read({ try MetaRecords.format($0, path: path) }) == nil, access == .create {
                 try environment.write { transaction in
                     // Another process may have been faster.
-                    if try !MetaRecords.check(transaction, path: path) { try MetaRecords.initialise(&transaction) }
+                    if try MetaRecords.format(transaction, path: path) == nil {
+                        try MetaRecords.initialise(&transaction)
+                    }
                 }
             }
             return Database(path: path, environment: environment)

@@ -14,7 +14,7 @@ internal import CZlib
 /// | 28 | u32 | CRC-32 of the 28 bytes before |
 /// | 32 | | 16 zero bytes, reserved |
 ///
-/// LMDB lays a value of more than a page at 16 mod its page size, so the rows begin on a 64-byte boundary.
+/// LMDB lays a value of more than half a page at 16 mod its page size, so the rows begin on a 64-byte boundary.
 struct BlockHeader: Equatable {
     static let bytes = 48
     static let magic: UInt32 = 0x4B4C_4245

@@ -7,7 +7,8 @@ import Testing
 /// width, its tails and one more) and from starts that are aligned to nothing.
 @Suite("SIMD kernels", .serialized)
 struct KernelTests {
-    static let levels = [EK_SCALAR, EK_AVX2, EK_AVX512, EK_NEON].filter { ek_level_available($0) != 0 }
+    static let levels = (EK_SCALAR.rawValue...EK_LAST.rawValue).map { ek_level(rawValue: $0) }
+        .filter { ek_level_available($0) != 0 }
     /// All tails, then widths of real embeddings.
     static let lengths = Array(0...129) + [255, 256, 257, 512, 1000, 1152]
 

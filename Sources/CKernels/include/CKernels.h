@@ -8,7 +8,7 @@
 // EMBDB_SIMD=scalar|avx2|avx512|neon in the environment lowers it. Within a level results are bit-equal from run
 // to run and do not depend on how many rows are passed at once; between levels they differ in the last bits.
 
-typedef enum { EK_SCALAR = 0, EK_AVX2 = 1, EK_AVX512 = 2, EK_NEON = 3 } ek_level;
+typedef enum { EK_SCALAR = 0, EK_AVX2 = 1, EK_AVX512 = 2, EK_NEON = 3, EK_LAST = EK_NEON } ek_level;
 
 /// The level in use on this thread.
 ek_level ek_current_level(void);

@@ -74,9 +74,17 @@ final class EmbeddingModel: Sendable {
 
     /// A driver that makes embeddings as the database wants them.
     func embedder(_ settings: EmbeddingSettings, threads: Int) -> CellEmbedder {
-        CellEmbedder(
-            weights, layer: settings.layer == .last ? .last : .secondToLast,
-            pooling: settings.pooling == .cls ? .cls : .mean, threads: threads)
+        let layer: HiddenLayer =
+            switch settings.layer {
+            case .last: .last
+            case .secondToLast, nil: .secondToLast
+            }
+        let pooling: Pooling =
+            switch settings.pooling {
+            case .cls: .cls
+            case .mean, nil: .mean
+            }
+        return CellEmbedder(weights, layer: layer, pooling: pooling, threads: threads)
     }
 
     var summary: ModelSummary {

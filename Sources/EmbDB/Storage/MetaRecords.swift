@@ -11,13 +11,12 @@ enum MetaRecords {
         return encoder
     }
 
-    /// Whether the file is a database of this program and version.
+    /// The version of the format that the file has; nil for a database without any table: a new one.
     ///
-    /// - Returns: false for a database without any table: a new one.
     /// - Throws: ``EmbDBError`` `notADatabase`, `newerFormat`; errors of the store.
-    static func check(_ transaction: borrowing some Transaction & ~Copyable, path: String) throws -> Bool {
+    static func format(_ transaction: borrowing some Transaction & ~Copyable, path: String) throws -> UInt32? {
         guard let magic = try Layout.meta.value(for: "magic", in: transaction), magic == Layout.magic else {
-            if transaction.tableNames.isEmpty { return false }
+            if transaction.tableNames.isEmpty { return nil }
             throw EmbDBError(.notADatabase, "an LMDB file of another program (\(path)): name a file that embdb wrote")
         }
         guard let bytes = try Layout.meta.value(for: "format", in: transaction), bytes.count == 4 else {
@@ -30,7 +29,7 @@ enum MetaRecords {
                 "the database has format \(version), this program reads up to \(Layout.formatVersion) (\(path)): "
                     + "use a newer embdb")
         }
-        return true
+        return version
     }
 
     static func initialise(_ transaction: inout WriteTransaction) throws {

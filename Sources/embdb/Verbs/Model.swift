@@ -10,7 +10,7 @@ struct Model: ParsableCommand {
 struct ModelInfo: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info", abstract: "What a model folder holds, and whether an ingest can use it.",
-        discussion: "Example: embdb model info Geneformer-V1-10M --dictionaries geneformer/gc30M")
+        discussion: "Example: embdb model info Geneformer-V1-10M --dictionaries DICTIONARIES")
 
     @Argument(help: "A model folder, or 'default' for the model inside embdb.", completion: .directory)
     var folder: String
