@@ -273,8 +273,11 @@ extension EnvironmentCore {
         do throws(StoreError) {
             var result = mdb_dbi_open(transaction, nil, 0, &handle)
             guard result == 0 else { throw error(result, doing: "opening the tables") }
-            for name in try tableNames(transaction, main: handle) where byName[name] == nil {
+            let names = try tableNames(transaction, main: handle)
+            for name in names where byName[name] == nil {
                 result = mdb_dbi_open(transaction, name, 0, &handle)
+                // An entry of the main table that is no table.
+                if result == MDB_INCOMPATIBLE, !names.contains("meta") { throw foreign }
                 guard result == 0 else { throw error(result, table: name, doing: "opening the table") }
                 byName[name] = handle
             }
@@ -289,12 +292,15 @@ extension EnvironmentCore {
         handles = Handles(byName: byName, transactionID: snapshot)
     }
 
+    private var foreign: StoreError {
+        StoreError(
+            .notADatabase, path: file.path, reason: "not an embdb database, though LMDB wrote it",
+            advice: "name a file that embdb wrote")
+    }
+
     private func tableNames(_ transaction: OpaquePointer, main: MDB_dbi) throws(StoreError) -> [String] {
         var statistics = MDB_stat()
         mdb_stat(transaction, main, &statistics)
-        let foreign = StoreError(
-            .notADatabase, path: file.path, reason: "not an embdb database, though LMDB wrote it",
-            advice: "name a file that embdb wrote")
         guard statistics.ms_entries <= Self.maximumTables else { throw foreign }
         var cursor: OpaquePointer?
         let result = mdb_cursor_open(transaction, main, &cursor)

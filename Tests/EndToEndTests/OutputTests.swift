@@ -75,4 +75,46 @@ struct OutputTests {
         #expect(zarr.exitCode == 1)
         #expect(zarr.lastErrorLine.contains("zarr is not supported"))
     }
+
+    @Test("no answer is written over a database, and none that found nothing over an earlier one")
+    func databaseStays() throws {
+        let bench = try Workbench.filled()
+        let before = try Data(contentsOf: URL(fileURLWithPath: bench.database))
+        let link = bench.file("link.tsv")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: bench.database)
+        let perturb = ["perturb", bench.database, "--cells", #"cell == "cell0""#, "--max-cells", "1"]
+        for target in [bench.database, link] {
+            try bench.refused(64, perturb + ["--genes", "all", "--out", target], saying: "database", "another")
+        }
+        try bench.refused(64, ["export", bench.database, link], saying: "database", "another")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: bench.database)) == before)
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == bench.database)
+    }
+
+    @Test("an answer goes through a pipe, by its name and by /dev/stdout")
+    func pipes() throws {
+        let bench = try Workbench.filled()
+        let out = bench.file("pipe")
+        let script = """
+            mkfifo '\(out)'; cat '\(out)' & '\(CommandLineTool.embdb.path)' perturb '\(bench.database)' \
+            --cells 'cell == "cell0"' --genes all --quiet --format tsv --out '\(out)'; wait
+            """
+        let result = try CommandLineTool(path: "/bin/sh").run(["-c", script])
+        #expect(result.exitCode == 0, "\(result.stderr)")
+        #expect(result.stdout.hasPrefix("cell\tgene\tgene_id\t"))
+        let piped = try CommandLineTool(path: "/bin/sh").run([
+            "-c",
+            "'\(CommandLineTool.embdb.path)' perturb '\(bench.database)' --cells 'cell == \"cell0\"' --genes all --quiet "
+                + "--format tsv --out /dev/stdout | cat",
+        ])
+        #expect(piped.stdout == result.stdout, "\(piped.stderr)")
+    }
+
+    @Test("a first ingest that is refused makes no database")
+    func noDatabase() throws {
+        let bench = try Workbench()
+        try bench.refused(
+            1, ["ingest", bench.database, Workbench.fixture("twice"), "--model", bench.model], saying: "twice")
+        #expect(!FileManager.default.fileExists(atPath: bench.database))
+    }
 }

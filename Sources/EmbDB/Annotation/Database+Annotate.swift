@@ -27,6 +27,7 @@ extension Database {
         try withEmbDBErrors {
             if let target {
                 func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+                try OutputFile.refuseDatabase(target)
                 guard place(target) != place(file.path) else {
                     throw EmbDBError(.usage, "the file to write is the one to read (\(target)): name another")
                 }

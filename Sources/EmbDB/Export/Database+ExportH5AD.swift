@@ -15,7 +15,8 @@ extension Database {
     /// - Complexity: memory of the ids, and of one column after another.
     public func exportH5AD(to path: String, control: Control = Control()) throws(EmbDBError) -> Int {
         try withEmbDBErrors {
-            try environment.read { transaction in
+            try OutputFile.refuseDatabase(path)
+            return try environment.read { transaction in
                 let snapshot = try Snapshot(transaction, path: self.path)
                 let (state, rows, set) = (snapshot.state, snapshot.live.rows, snapshot.set)
                 let stopped = "stopped; nothing was written"

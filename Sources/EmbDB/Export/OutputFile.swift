@@ -14,12 +14,14 @@ package struct OutputFile: ~Copyable {
     /// - Throws: ``EmbDBError/Code/storage`` if it cannot be written there.
     package init(_ path: String) throws(EmbDBError) {
         self.path = path
-        let target = Self.followLinks(path)
         var info = stat()
-        let isSpecial = stat(target, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
+        let isSpecial = stat(path, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
         guard !isSpecial || info.st_mode & S_IFMT != S_IFDIR else {
             throw EmbDBError(.storage, "a folder, not a file (\(path)): name the file to write")
         }
+        // A link to a pipe (/dev/stdout) leads to what has no name.
+        let target = isSpecial ? path : Self.followLinks(path)
+        if !isSpecial { try Self.refuseDatabase(path) }
         let temporary = isSpecial ? nil : target + ".embdb-partial-\(UUID().uuidString)"
         if let temporary { _ = FileManager.default.createFile(atPath: temporary, contents: nil) }
         guard let handle = FileHandle(forWritingAtPath: temporary ?? target) else {
@@ -28,6 +30,29 @@ package struct OutputFile: ~Copyable {
         self.target = target
         self.temporary = temporary
         self.handle = handle
+    }
+
+    /// Whether the file could be written, asked before a long computation: nobody wants to hear after hours that there
+    /// is no such folder. A pipe is not touched: its reader would see it end.
+    ///
+    /// - Throws: as ``init(_:)``.
+    package static func check(_ path: String) throws(EmbDBError) {
+        var info = stat()
+        let isPipe = stat(path, &info) == 0 && [S_IFIFO, S_IFSOCK, S_IFCHR].contains(info.st_mode & S_IFMT)
+        if !isPipe { _ = try OutputFile(path) }
+    }
+
+    /// A database is never what somebody means to write an answer over.
+    ///
+    /// - Throws: ``EmbDBError/Code/usage`` if LMDB wrote the file that is there.
+    static func refuseDatabase(_ path: String) throws(EmbDBError) {
+        guard let handle = FileHandle(forReadingAtPath: path) else { return }
+        defer { try? handle.close() }
+        // The magic number of LMDB's first page (lmdb.h, mdb.c: MDB_meta).
+        guard let start = try? handle.read(upToCount: 20), start.count == 20,
+            start.dropFirst(16).elementsEqual([0xDE, 0xC0, 0xEF, 0xBE])
+        else { return }
+        throw EmbDBError(.usage, "the file to write is a database (\(path)): name another file")
     }
 
     /// Where `path` leads, also if nothing is there yet. The system gives up after as many links.

@@ -51,7 +51,7 @@ private struct Evaluation<Table: ObsTable> {
             let bounds = try numbers(literals, column)
             return select { row in !values[row].isNaN && bounds.contains { comparison.holds(values[row], $0) } }
         case .integers(let values):
-            let bounds = try numbers(literals, column).map(IntegerBound.init)
+            let bounds = zip(literals, try numbers(literals, column)).map { IntegerBound($0.text, $1) }
             return select { row in values[row] != .min && bounds.contains { $0.holds(values[row], comparison) } }
         case .categories(let codes, let names):
             var isUsed = [Bool](repeating: false, count: names.count)
@@ -134,8 +134,8 @@ private struct IntegerBound {
     let whole: Int64?
     let number: Double
 
-    init(_ number: Double) {
-        whole = Int64(exactly: number)
+    init(_ text: String, _ number: Double) {
+        whole = Int64(text) ?? Int64(exactly: number)
         self.number = number
     }
 

@@ -64,7 +64,7 @@ extension Database {
             guard environment.mode != .readOnly else {
                 throw EmbDBError(.usage, "the database may only be read (\(path)): name a gene to get an answer")
             }
-            try updateGenes(groupedBy: column, threads: threads, control: control)
+            try updateGenes(groupedBy: column, mustStore: true, threads: threads, control: control)
             return try info().geneEmbeddings
         }
     }
@@ -102,8 +102,12 @@ extension Database {
     }
 
     /// Computes what the stored sums lack; stores it if it can.
+    ///
+    /// - Throws: also what was in the way of storing it, if it must be stored.
     @discardableResult
-    func updateGenes(groupedBy column: String?, threads: Int, control: Control) throws -> GeneTally {
+    func updateGenes(
+        groupedBy column: String?, mustStore: Bool = false, threads: Int, control: Control
+    ) throws -> GeneTally {
         var update = try environment.read { transaction in
             let snapshot = try Snapshot(transaction, path: path)
             _ = try Self.requireGenes(snapshot, path)
@@ -112,6 +116,7 @@ extension Database {
                 plan, snapshot, database: self, threads: threads, control: control, in: transaction)
         }
         try update.perform()
+        if mustStore, let failure = update.failure { throw failure }
         return update.tally
     }
 

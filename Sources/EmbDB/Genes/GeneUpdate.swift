@@ -67,6 +67,8 @@ struct GeneUpdate {
     private let todo: [(row: Int, takingAway: Bool)]
     private var stored: GeneRecord?
     private var canStore: Bool
+    /// Why the sums could not be stored.
+    private(set) var failure: EmbDBError?
     private(set) var tally: GeneTally
 
     init(
@@ -111,7 +113,7 @@ struct GeneUpdate {
             if stored == nil { try store() }
             return
         }
-        let advice = canStore ? "they are kept" : "the database may only be read: they are not kept"
+        let advice = canStore ? "they will be kept" : "the database may only be read: they are not kept"
         control.warning("gene embeddings of \(todo.count) cells are computed from their stored tokens first; \(advice)")
         var counted = Bitmap(count: state.rows)
         for row in tally.counted.rows { counted[row] = true }
@@ -179,7 +181,9 @@ struct GeneUpdate {
             }
         } catch {
             canStore = false
-            control.warning("the gene embeddings are not kept: \(EmbDBError(wrapping: error).message)")
+            let failure = EmbDBError(wrapping: error)
+            self.failure = failure
+            control.warning("the gene embeddings are not kept: \(failure.message)")
         }
     }
 }

@@ -48,11 +48,13 @@ extension Database {
         try checkRequest(files, options)
         let start = Date()
         var run = try IngestRun(reading: existing, path: path, files: files, options: options, control: control)
+        // No database is made for cells that cannot be taken.
+        if existing == nil { _ = try run.checkCells(nil) }
         let database = try existing ?? open(path, access: .create)
         var report = try run.perform(on: database)
         try database.updateIndex(threads: options.threads, control: control)
         if let column = options.groupGenesBy {
-            try database.updateGenes(groupedBy: column, threads: options.threads, control: control)
+            try database.updateGenes(groupedBy: column, mustStore: true, threads: options.threads, control: control)
         }
         report.seconds = Date().timeIntervalSince(start)
         return report

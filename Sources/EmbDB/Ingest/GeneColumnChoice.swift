@@ -82,7 +82,14 @@ struct GeneColumnChoice {
     }
 
     private static func areMostlyEnsemblIDs(_ names: [String]) -> Bool {
-        names.count { $0.wholeMatch(of: /ENS[A-Z]*G[0-9]{11}(\.[0-9]+)?/) != nil } * 2 > names.count
+        names.count(where: isEnsemblGeneID) * 2 > names.count
+    }
+
+    /// `ENS`, letters for the species, `G`, eleven digits, perhaps a version.
+    private static func isEnsemblGeneID(_ name: String) -> Bool {
+        let stem = name.utf8.prefix { $0 != UInt8(ascii: ".") }
+        return stem.starts(with: "ENS".utf8) && stem.count >= 15 && stem.dropLast(11).last == UInt8(ascii: "G")
+            && stem.suffix(11).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
     }
 
     private static func areMostlyTitleCase(_ names: [String]) -> Bool {

@@ -39,9 +39,13 @@ enum StoredModel {
     static func vocabulary(
         _ reference: ModelReference, in transaction: borrowing some Transaction & ~Copyable
     ) throws -> Vocabulary {
-        try Vocabulary(
-            table: try part(Vocabulary.tableName, of: reference, in: transaction),
-            mapping: try part(Vocabulary.mappingName, of: reference, in: transaction))
+        let table = try part(Vocabulary.tableName, of: reference, in: transaction)
+        let mapping = try part(Vocabulary.mappingName, of: reference, in: transaction)
+        do {
+            return try Vocabulary(table: table, mapping: mapping)
+        } catch {
+            throw damaged("vocabulary: \(error.detail)")
+        }
     }
 
     /// Reads the whole model. O(its bytes).

@@ -8,8 +8,8 @@ func geneList(_ text: String) throws -> [String]? {
         guard let content = try? String(contentsOfFile: String(text.dropFirst()), encoding: .utf8) else {
             throw ValidationError("--genes \(text): the file cannot be read")
         }
-        let names = content.split(whereSeparator: \.isNewline).flatMap { list(String($0)) }.filter {
-            !$0.hasPrefix("#")
+        let names = content.split(whereSeparator: \.isNewline).flatMap { line in
+            list(String(line.prefix { $0 != "#" }))
         }
         guard !names.isEmpty else { throw ValidationError("--genes \(text): the file names no gene") }
         return names

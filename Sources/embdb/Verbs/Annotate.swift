@@ -62,15 +62,13 @@ struct Annotate: ParsableCommand {
         options.threads = output.threadCount
         var cells = reading.file(file)
         cells.filter = filter
-        // Tried first: nobody wants to hear after hours that there is no such folder.
-        if let out { _ = try OutputFile(out) }
+        if let out { try OutputFile.check(out) }
         let annotation = try output.withControl { control in
             let database = try Database.open(database)
             return try database.annotate(
                 cells, options: options, writingTo: isTable ? nil : out, control: control)
         }
         output.noteUntrained(annotation.model)
-        output.summary(summary(annotation))
         if let out, isTable {
             var target = try OutputFile(out)
             try target.write(table(annotation).tsv + "\n")
@@ -78,6 +76,7 @@ struct Annotate: ParsableCommand {
         } else if out == nil {
             output.print(json: json(annotation), table: table(annotation))
         }
+        output.summary(summary(annotation))
     }
 
     private func summary(_ annotation: Annotation) -> String {

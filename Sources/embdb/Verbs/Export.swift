@@ -9,7 +9,7 @@ struct Export: ParsableCommand {
             or under the key from which they were imported. It holds no counts.
 
             Examples:
-              embdb export heart.embdb heart.h5ad
+              embdb export heart.embdb heart.embeddings.h5ad
               embdb export heart.embdb genes.npy --genes
             """)
 

@@ -50,22 +50,21 @@ struct Knockouts: ParsableCommand {
         options.k = k
         options.seed = seed
         options.threads = output.threadCount
-        // Tried first: nobody wants to hear after hours that there is no such folder.
-        if let out { _ = try OutputFile(out) }
+        if let out { try OutputFile.check(out) }
         let ranking = try output.withControl { control in
             try Database.open(database).knockouts(options: options, control: control)
         }
         output.noteUntrained(ranking.model)
         let shown = Array(ranking.ranking.prefix(top ?? .max))
-        if let out {
+        if let out, !shown.isEmpty {
             try write(ranking, shown, to: out)
-        } else {
+        } else if out == nil {
             output.print(json: json(ranking, shown), table: table(shown, isWhole: output.format == .tsv))
         }
         output.summary(
             "\(counted(ranking.ranking.count, "gene")) ranked over \(counted(ranking.fromCells, "cell")) towards "
                 + "\(counted(ranking.toCells, "cell")): \(grouped(ranking.forwards)) passes in "
-                + duration(ranking.seconds) + (out.map { ", written to \($0)" } ?? ""))
+                + duration(ranking.seconds) + (shown.isEmpty ? "" : out.map { ", written to \($0)" } ?? ""))
         if shown.isEmpty {
             throw NothingFound(
                 message: "none of the genes is among what the model reads of \(minCells) or more of the "

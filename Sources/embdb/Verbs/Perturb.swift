@@ -36,8 +36,7 @@ struct Perturb: ParsableCommand {
         options.maximumCells = maxCells
         options.seed = seed
         options.threads = output.threadCount
-        // Tried first: nobody wants to hear after hours that there is no such folder.
-        if let out { _ = try OutputFile(out) }
+        if let out { try OutputFile.check(out) }
         let answer = try output.withControl { control in
             try Database.open(database).perturb(options: options, control: control)
         }
@@ -46,12 +45,12 @@ struct Perturb: ParsableCommand {
             "\(answer.results.count) perturbations in \(answer.cells) cells: \(answer.forwards) passes in "
                 + duration(answer.seconds)
                 + (answer.leftOut > 0 ? "; \(answer.leftOut) left out: without the gene, or without another one" : ""))
-        if let out {
+        if let out, !answer.results.isEmpty {
             let isJSON = output.format == .json || (output.format == .table && out.hasSuffix(".json"))
             var file = try OutputFile(out)
             try file.write((isJSON ? json(answer).text : table(answer, isWhole: true).tsv) + "\n")
             try file.finish()
-        } else {
+        } else if out == nil {
             output.print(json: json(answer), table: table(answer, isWhole: output.format == .tsv))
         }
         if answer.results.isEmpty {
