@@ -8,7 +8,7 @@ struct TerminalTests {
     static let isPossible = FileManager.default.isExecutableFile(atPath: "/usr/bin/script")
 
     /// Both streams of a command as a terminal of so many columns gets them; with `text`, the command gets Ctrl-C's
-    /// signal as soon as that has been drawn.
+    /// signal as soon as that has been drawn. (A pattern that does not match itself: the command is drawn, too.)
     private static func run(_ arguments: [String], columns: Int, interruptAfter text: String? = nil) throws -> String {
         let folder = try TemporaryFolder()
         let seen = folder.file("seen")
@@ -57,7 +57,10 @@ struct TerminalTests {
         let ingest = ["ingest", bench.database, Workbench.fixture("cells"), "--model", bench.model, "--threads", "1"]
         for columns in [40, 100] {
             let lines = Self.lines(
-                try Self.run(ingest, columns: columns, interruptAfter: columns == 40 ? "embedding" : "cells/s"))
+                try Self.run(
+                    ingest, columns: columns,
+                    interruptAfter: columns == 40 ? "[e]mbedding" : "[e]mbedding.*cells/s.* left")
+            )
             let drawn = lines.filter { $0.hasPrefix("embedding") }
             #expect(!drawn.isEmpty, "\(lines)")
             #expect(drawn.allSatisfy { $0.count < columns && $0.contains("300") }, "\(drawn)")

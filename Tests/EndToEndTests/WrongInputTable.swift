@@ -188,6 +188,6 @@ extension WrongInput {
         .init("tokens to a full device", 1, ["export", "DB", "made/full.npz", "--tokens"], ["full.npz", "No space left"]),
         .init("embeddings to a folder's name", 1, ["export", "DB", "made/folder.npy"], ["folder.npy", "folder"]),
         .init("a ranking to a folder's name", 1, ["knockouts", "DB", "--from", "cell == \"cell1\"", "--to", "cell == \"cell2\"", "--out", "made/folder"], ["folder"]),
-        .init("a ranking to a full device", 1, ["knockouts", "DB", "--from", "cell == \"cell1\"", "--to", "cell == \"cell2\"", "--genes", "TTN", "--out", "made/full"], ["full", "No space left"]),
+        .init("a ranking to a full device", 1, ["knockouts", "DB", "--from", "cell == \"cell1\"", "--to", "cell == \"cell2\"", "--genes", "all", "--out", "made/full"], ["full", "No space left"]),
     ]
 }
