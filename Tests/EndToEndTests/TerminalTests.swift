@@ -7,13 +7,19 @@ import Testing
 struct TerminalTests {
     static let isPossible = FileManager.default.isExecutableFile(atPath: "/usr/bin/script")
 
-    /// Both streams of a command as a terminal of so many columns gets them.
-    private static func run(_ arguments: [String], columns: Int, interruptAfter seconds: Double? = nil) throws -> String
-    {
-        let words = ([CommandLineTool.embdb.path] + arguments).map { "'\($0)'" }.joined(separator: " ")
-        let limit = seconds.map { "timeout -s INT \($0) " } ?? ""
+    /// Both streams of a command as a terminal of so many columns gets them; with `text`, the command gets Ctrl-C's
+    /// signal as soon as that has been drawn.
+    private static func run(_ arguments: [String], columns: Int, interruptAfter text: String? = nil) throws -> String {
+        let folder = try TemporaryFolder()
+        let seen = folder.file("seen")
+        var words = ([CommandLineTool.embdb.path] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        if let text {
+            words =
+                "\(words) & for i in $(seq 500); do sleep 0.1; grep -q '\(text)' '\(seen)' && break; done; "
+                + "kill -INT $!; wait $!"
+        }
         let result = try CommandLineTool(path: "/usr/bin/script").run(
-            ["-qec", "stty cols \(columns) rows 24; \(limit)\(words)", "/dev/null"], timeLimit: 120)
+            ["-qefc", "stty cols \(columns) rows 24; \(words)", seen], timeLimit: 120)
         return result.stdout.replacing("\u{1B}[2K", with: "")
     }
 
@@ -50,7 +56,8 @@ struct TerminalTests {
         let bench = try Workbench(.init(layers: 8, hidden: 384, feedForward: 1536))
         let ingest = ["ingest", bench.database, Workbench.fixture("cells"), "--model", bench.model, "--threads", "1"]
         for columns in [40, 100] {
-            let lines = Self.lines(try Self.run(ingest, columns: columns, interruptAfter: 7))
+            let lines = Self.lines(
+                try Self.run(ingest, columns: columns, interruptAfter: columns == 40 ? "embedding" : "cells/s"))
             let drawn = lines.filter { $0.hasPrefix("embedding") }
             #expect(!drawn.isEmpty, "\(lines)")
             #expect(drawn.allSatisfy { $0.count < columns && $0.contains("300") }, "\(drawn)")
