@@ -243,7 +243,7 @@ struct KnockoutTests {
         let calls = Log()
         let control = Control(isCancelled: {
             calls.add("")
-            return calls.lines.count > 3
+            return calls.count > 3
         })
         let error = #expect(throws: EmbDBError.self) {
             _ = try database.knockouts(options: KnockoutOptions(from: Self.sick, to: Self.healthy), control: control)

@@ -18,7 +18,7 @@ struct ResumeTests {
     /// Stops the task after `count` times 60 cells.
     static func stopping(at count: Int) -> Control {
         let seen = Log()
-        return slowly(seen) { seen.lines.count >= count }
+        return slowly(seen) { seen.count >= count }
     }
 
     static func code(_ body: () throws -> Void) -> EmbDBError.Code? {
