@@ -102,7 +102,9 @@ struct SharingTests {
         try FileManager.default.copyItem(atPath: bench.database, toPath: database)
         // Where nobody may read them: the program and the fixtures may lie in somebody's own folder.
         let program = bench.file("embdb")
-        try FileManager.default.copyItem(atPath: CommandLineTool.embdb.path, toPath: program)
+        // By a process of its own: a program that this one has open for writing while another test starts a process, which
+        // then has it open too, cannot be run ("Text file busy").
+        try CommandLineTool(path: "/bin/cp").run([CommandLineTool.embdb.path, program])
         let fixture = bench.file("more.h5ad")
         try FileManager.default.copyItem(atPath: Workbench.fixture("more"), toPath: fixture)
         chmod(database, 0o444)
