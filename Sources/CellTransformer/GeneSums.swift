@@ -40,6 +40,7 @@ package struct GeneSums: Sendable {
 
         init(tokens: Int, dimension: Int) {
             guard let sums = calloc(max(1, tokens * dimension), 8), let cells = calloc(max(1, tokens), 8) else {
+                // As an array that finds no memory does; `GeneTally.checkRoom` has bounded the groups before.
                 fatalError("out of memory")
             }
             self.sums = sums.bindMemory(to: Int64.self, capacity: tokens * dimension)
