@@ -94,13 +94,13 @@ extension AnnDataError.Code {
         case .permissionDenied: "check who may read it"
         case .empty, .truncated, .damaged: "copy or download it again"
         case .notHDF5, .notAnnData, .unsupportedFormat: "give an .h5ad, a .loom, a 10x .h5 or a 10x mtx folder"
-        case .noSuchElement: "choose one that is in the file"
+        case .noSuchElement: "choose one that is there, or get a whole copy of the file"
         case .malformed: "mend the line, or get a fresh copy of the file"
         case .unsupportedEncoding, .inconsistent: "read it and write it again with a current anndata"
         case .negativeCount, .notANumber, .infiniteValue, .countTooLarge:
-            "raw counts are needed; name another matrix by --layer, or mend the file"
+            "raw counts are needed; if the file has another matrix, name it by --layer, or mend the file"
         case .fractionalCount:
-            "raw counts are needed; name another matrix by --layer, mend the file, or give --values normalized"
+            "raw counts are needed; if the file has another matrix, name it by --layer, or mend the file, or give --values normalized"
         case .tooLarge: "split the file, or store it with smaller chunks"
         case .temporaryStorage: "free some space, or set TMPDIR to a folder on a larger disk"
         case .stopped: "run it again"

@@ -141,6 +141,13 @@ package struct CellFile: Sendable {
     package func embedding(_ key: String) throws(AnnDataError) -> EmbeddingMatrix {
         guard let hdf5, obsmKeys.contains(key) else {
             let near = nearestNames(to: key, in: obsmKeys)
+            let others = obsmIsTable ? nil : try? hdf5?.list("obsm")
+            if others?.contains(where: { $0.name == key }) == true {
+                throw AnnDataError(
+                    .unsupportedEncoding, file: path, path: "obsm/" + key,
+                    "obsm/\(key) is no dense matrix, but a data frame or sparse",
+                    advice: "write it as one in Python (DataFrame.to_numpy(), or toarray() of a sparse matrix)")
+            }
             throw AnnDataError(
                 .noSuchElement, file: path, path: "obsm", "obsm has no dense matrix \(key)",
                 advice: obsmKeys.isEmpty

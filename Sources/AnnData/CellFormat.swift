@@ -126,8 +126,8 @@ private struct Beginning {
         let isText = inflated.allSatisfy { $0 >= 32 || ($0 >= 9 && $0 <= 13) }
         if isText, inflated.contains(UInt8(ascii: ",")) || inflated.contains(9) || ends(".csv", ".tsv", ".txt") {
             return refused(
-                "a table of text, which is not read",
-                "read it with scanpy.read_csv or read_text (cells in rows), and write it as .h5ad")
+                "text, which is not read",
+                "if it is a table of counts, read it with scanpy.read_csv or read_text (cells in rows), and write it as .h5ad")
         }
         return nil
     }

@@ -25,11 +25,15 @@ struct ExportH5ADTests {
         #expect(try String(contentsOfFile: bench.file("again.tsv"), encoding: .utf8) == contents.obs)
     }
 
-    @Test("a disk without room is an error that says so, and the former file stays")
+    @Test(
+        "a disk without room is an error that says so, and the former file stays",
+        .disabled(
+            if: Sanitizer.isThread, "skipped: at its start the thread sanitizer maps a file larger than the limit"))
     func fullDisk() throws {
         let bench = try Workbench.filled()
         let path = bench.file("cells.h5ad")
-        try "old".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(try bench.run("export", bench.database, path).exitCode == 0)
+        let old = try Data(contentsOf: URL(fileURLWithPath: path))
         // A limit on the size of files stands for the disk: the same path through HDF5.
         let shell = CommandLineTool(path: "/bin/sh")
         let result = try shell.run([
@@ -38,8 +42,33 @@ struct ExportH5ADTests {
         #expect(result.exitCode == 1, "\(result.stderr)")
         #expect(result.lastErrorLine.hasPrefix("embdb: ") && result.lastErrorLine.contains("too large"))
         #expect(result.lastErrorLine.contains("cells.h5ad") && result.lastErrorLine.contains("space"))
-        #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == old)
         let names = try FileManager.default.contentsOfDirectory(atPath: bench.folder.path)
         #expect(!names.contains { $0.contains("partial") })
+    }
+
+    @Test("an export replaces an export, an annotated copy such a copy, and neither a file of cells")
+    func replaces() throws {
+        let bench = try Workbench.filled()
+        let (export, copy) = (bench.file("export.h5ad"), bench.file("copy.h5ad"))
+        let annotate = ["annotate", bench.database, Workbench.fixture("more"), "--label", "disease", "--out", copy]
+        for _ in 0..<2 {
+            #expect(try bench.run("export", bench.database, export).exitCode == 0)
+            #expect(try CommandLineTool.embdb.run(annotate).exitCode == 0)
+        }
+        let counts = try Data(contentsOf: URL(fileURLWithPath: copy))
+        let result = try bench.run("export", bench.database, copy)
+        #expect(result.exitCode == 64 && result.lastErrorLine.contains("copy.h5ad"), "\(result.stderr)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: copy)) == counts)
+    }
+
+    @Test("programs are told what was written")
+    func answers() throws {
+        let bench = try Workbench.filled()
+        let path = bench.file("cells.npy")
+        let answer = try bench.run("export", bench.database, path, "--format", "json").json()
+        #expect(answer["file"].string == path && answer["cells"].int == 300)
+        let genes = try bench.run("export", bench.database, bench.file("genes.tsv"), "--genes", "--format", "tsv")
+        #expect(genes.stdout.hasPrefix("file\tgenes\n"), "\(genes.stdout)")
     }
 }

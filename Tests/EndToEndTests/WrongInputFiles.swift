@@ -58,6 +58,7 @@ struct WrongInputFiles {
         // What R's saveRDS writes: gzip.
         try put("cells.rds", Data([0x1F, 0x8B, 0x08, 0, 0, 0, 0, 0, 0, 3] + [UInt8](repeating: 5, count: 900)))
         let whole = try fixture("more.h5ad")
+        try put("counts.h5ad", whole)
         try put("cut100.h5ad", whole.prefix(100))
         for share in [10, 50, 90] { try put("cut\(share).h5ad", whole.prefix(whole.count * share / 100)) }
         try put("cutlast.h5ad", whole.dropLast())

@@ -16,11 +16,14 @@ struct AnnotatedFile {
         func text(_ name: String, _ value: (Annotation.Cell) -> String?) -> NewColumn {
             var texts = [String?](repeating: nil, count: cellCount)
             for cell in annotation.cells { texts[cell.row] = value(cell) }
-            let names = Set(texts.compactMap { $0 }).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            // By bytes: to Swift, texts that Unicode calls equivalent are equal.
+            let names = Set(texts.compactMap { $0.map { Array($0.utf8) } }).sorted { $0.lexicographicallyPrecedes($1) }
             let codeOf = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, Int32($0)) })
             return NewColumn(
                 name: Self.prefix + name,
-                values: .categories(codes: texts.map { $0.flatMap { codeOf[$0] } ?? -1 }, names: names, ordered: false))
+                values: .categories(
+                    codes: texts.map { $0.flatMap { codeOf[Array($0.utf8)] } ?? -1 },
+                    names: names.map { String(decoding: $0, as: UTF8.self) }, ordered: false))
         }
         func number(_ name: String, _ value: (Annotation.Cell) -> Double?) -> NewColumn {
             var numbers = [Double](repeating: .nan, count: cellCount)
@@ -55,6 +58,7 @@ struct AnnotatedFile {
             for start in stride(from: 0, to: cellCount, by: 1 << 14) {
                 ids += try source.cellIDs(start..<min(cellCount, start + 1 << 14))
             }
+            control.warning("\(path) holds labels and embeddings, but neither counts nor obs: \(source.path) is no .h5ad")
             renamed = try H5ADWriter.create(at: path, cellIDs: ids, columns: columns, matrices: [matrix])
         }
         for change in renamed {

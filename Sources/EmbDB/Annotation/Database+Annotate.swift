@@ -16,7 +16,7 @@ extension Database {
     ///   - target: an .h5ad to write: a copy of the file with obs columns `embdb_LABEL`, `embdb_LABEL_confidence`,
     ///     `embdb_LABEL_runner_up` for each label, `embdb_nearest_distance` and `embdb_unknown`, and the embeddings in
     ///     obsm as `X_embdb`. Cells that were left out have missing values there. Where the file is no .h5ad, a new one
-    ///     with these alone.
+    ///     with these alone. A file that is there is replaced only if it is such a copy.
     ///   - control: told of every cell and asked whether to stop.
     /// - Throws: ``EmbDBError`` `usage` for a column that is not there or holds no labels, `input`, `expression`,
     ///   `nothingFound`, `storage`, `cancelled`, `corrupted`.
@@ -28,6 +28,7 @@ extension Database {
             if let target {
                 func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
                 try OutputFile.refuseDatabase(target)
+                try ReplacedH5AD.check(target, for: .annotatedCopy)
                 guard place(target) != place(file.path) else {
                     throw EmbDBError(.usage, "the file to write is the one to read (\(target)): name another")
                 }

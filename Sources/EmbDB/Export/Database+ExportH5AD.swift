@@ -8,7 +8,7 @@ extension Database {
     /// column by its type, missing values missing; the embeddings in obsm (float32 [cells, dimension], as computed, in
     /// order of ingestion), as `X_embdb`, or under the key from which they were imported; how they were made in
     /// `uns["embdb"]`. There are no genes and no counts. Categories are sorted, and those that no cell has are left out.
-    /// A slash in a column's name, which HDF5 cannot hold, becomes `_`, with a warning.
+    /// A file of cells that is there and was not written by this is never replaced. A slash in a column's name, which HDF5 cannot hold, becomes `_`, with a warning.
     ///
     /// - Returns: the number of cells.
     /// - Throws: as ``exportEmbeddings(to:control:)``.
@@ -16,6 +16,7 @@ extension Database {
     public func exportH5AD(to path: String, control: Control = Control()) throws(EmbDBError) -> Int {
         try withEmbDBErrors {
             try OutputFile.refuseDatabase(path)
+            try ReplacedH5AD.check(path, for: .export)
             return try environment.read { transaction in
                 let snapshot = try Snapshot(transaction, path: self.path)
                 let (state, rows, set) = (snapshot.state, snapshot.live.rows, snapshot.set)

@@ -31,52 +31,54 @@ package enum NPYFile {
     /// - Throws: ``EmbDBError/Code/input`` that names the file and what is wrong: not an .npy file, another type,
     ///   Fortran order, more dimensions, too short, NaN or infinite values (with the row).
     static func readMatrix(_ path: String) throws(EmbDBError) -> Matrix {
-        func fail(_ what: String) -> EmbDBError { EmbDBError(.input, "\(what) (\(path))") }
+        func fail(_ what: String, _ advice: String) -> EmbDBError {
+            EmbDBError(.input, "\(what) (\(path)): \(advice)")
+        }
         let data: [UInt8]
         do {
             data = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe))
         } catch {
-            throw fail("the vectors cannot be read: check that the file is there and readable")
+            throw fail("the vectors cannot be read", "check that the file is there and readable")
         }
         guard data.count >= 12, data[0] == 0x93, data[1..<6].elementsEqual("NUMPY".utf8) else {
-            throw fail("not an .npy file: save the vectors with numpy.save")
+            throw fail("not an .npy file", "save the vectors with numpy.save")
         }
         let (start, length) =
             data[6] == 1
             ? (10, Int(data[8]) | Int(data[9]) << 8)
             : (12, (0..<4).reduce(0) { $0 | Int(data[8 + $1]) << (8 * $1) })
         guard length <= longestHeader else {
-            throw fail("the .npy header is \(length) bytes long: save the vectors with numpy.save")
+            throw fail("the .npy header is \(length) bytes long", "save the vectors with numpy.save")
         }
-        guard start + length <= data.count else { throw fail("the .npy header is cut off: copy the file again") }
+        guard start + length <= data.count else { throw fail("the .npy header is cut off", "copy the file again") }
         let header = String(decoding: data[start..<start + length], as: UTF8.self)
         guard let descriptor = header.firstMatch(of: /'descr': *'([^']*)'/)?.1,
             let shapeText = header.firstMatch(of: /'shape': *\(([0-9, ]*)\)/)?.1
-        else { throw fail("the .npy header names no type or shape: save the vectors with numpy.save") }
+        else { throw fail("the .npy header names no type or shape", "save the vectors with numpy.save") }
         guard !header.contains("'fortran_order': True") else {
-            throw fail("the array is in Fortran order: save numpy.ascontiguousarray(vectors)")
+            throw fail("the array is in Fortran order", "save numpy.ascontiguousarray(vectors)")
         }
         let sizes = shapeText.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
             !$0.isEmpty
         }
         let shape = sizes.compactMap { Int($0) }
         guard shape.count == sizes.count else {
-            throw fail("the .npy header says the shape (\(shapeText)): save the vectors with numpy.save")
+            throw fail("the .npy header says the shape (\(shapeText))", "save the vectors with numpy.save")
         }
         guard shape.count == 1 || shape.count == 2 else {
-            throw fail("the array has \(shape.count) dimensions: one row a vector is expected, [vectors, dimension]")
+            throw fail("the array has \(shape.count) dimensions", "one row a vector is expected, [vectors, dimension]")
         }
         let (rows, columns) = shape.count == 1 ? (1, shape[0]) : (shape[0], shape[1])
         let width: Int
         switch descriptor {
         case "<f4": width = 4
         case "<f8": width = 8
-        default: throw fail("the array is of type \(descriptor): save vectors.astype('float32')")
+        default: throw fail("the array is of type \(descriptor)", "save vectors.astype('float32')")
         }
         let (cells, overflow) = rows.multipliedReportingOverflow(by: columns)
         let body = start + length
         guard !overflow, cells <= (data.count - body) / width, cells * width == data.count - body else {
-            throw fail("the array says [\(rows), \(columns)] but holds \(data.count - body) bytes: copy the file again")
+            throw fail("the array says [\(rows), \(columns)] but holds \(data.count - body) bytes", "copy the file again")
         }
         var matrix = Matrix(rows: rows, columns: columns)
         data.withUnsafeBytes { bytes in
@@ -88,7 +90,7 @@ package enum NPYFile {
             }
         }
         if let bad = matrix.values.firstIndex(where: { !$0.isFinite }) {
-            throw fail("row \(bad / max(1, columns)) holds \(matrix.values[bad]): a vector must be finite")
+            throw fail("row \(bad / max(1, columns)) holds \(matrix.values[bad])", "a vector must be finite")
         }
         return matrix
     }

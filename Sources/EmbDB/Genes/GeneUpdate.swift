@@ -46,8 +46,8 @@ struct GenePlan {
     static func noColumn(_ column: String, in columns: [String], _ path: String) -> EmbDBError {
         EmbDBError(
             .usage,
-            "--group-genes-by \(column): there is no such obs column (\(path)): there is "
-                + (columns.isEmpty ? "none" : columns.joined(separator: ", ")))
+            "--group-genes-by \(column): there is no such obs column (\(path)): "
+                + obsColumnAdvice(for: column, among: columns))
     }
 }
 

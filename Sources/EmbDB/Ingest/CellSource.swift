@@ -108,11 +108,13 @@ struct CellSource {
                     "a cell has no id (\(path), \(cellColumn.path), row \(rows.lowerBound + offset)): "
                         + "name another column by --cell-column")
             }
-            guard id.utf8.count <= Layout.longestCellID, !id.utf8.contains(0) else {
+            // Lists of ids have one a line.
+            let isBroken = id.utf8.contains { [0, UInt8(ascii: "\n"), UInt8(ascii: "\r")].contains($0) }
+            guard id.utf8.count <= Layout.longestCellID, !isBroken else {
                 throw EmbDBError(
                     .input,
-                    (id.utf8.contains(0)
-                        ? "a cell id has a zero byte in it"
+                    (isBroken
+                        ? "a cell id has a line end or a zero byte in it"
                         : "a cell id has \(id.utf8.count) bytes, at most "
                             + "\(Layout.longestCellID) are kept")
                         + " (\(path), \(cellColumn.path), row \(rows.lowerBound + offset)): name another column by "

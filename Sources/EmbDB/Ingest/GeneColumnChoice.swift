@@ -43,7 +43,15 @@ struct GeneColumnChoice {
                 ? frame.index : try frame.column(named: column)
             let names = try names(chosen)
             self.column = column
-            genes = try GeneColumns(ids: names, vocabulary: vocabulary)
+            do throws(TokenizerError) {
+                genes = try GeneColumns(ids: names, vocabulary: vocabulary)
+            } catch {
+                guard error.code == .noKnownGene else { throw error }
+                throw EmbDBError(
+                    .input,
+                    "\(error.detail) (\(file.path), \(frame.path)/\(column)): "
+                        + (error.advice ?? "name another column by --gene-column"))
+            }
             looksLikeRodent = Self.areMostlyTitleCase(names)
             return
         }

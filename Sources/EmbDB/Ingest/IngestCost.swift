@@ -1,6 +1,7 @@
 internal import CellTransformer
 internal import Foundation
 internal import HNSW
+internal import Numerics
 internal import Tokenizers
 
 /// What it takes to embed and keep cells, added up over all of them and measured on some.
@@ -20,10 +21,19 @@ struct IngestCost {
     private var tableBytes = 0
     /// Of one cell's tokens as they wait for a commit, at most.
     private var largestCell = 0
+    /// The genes that cells have, by the group whose sums they get; nil for all cells. Empty without gene sums.
+    private var genes: [String?: Bitmap] = [:]
+    /// Gene sums that the database has.
+    private let storedGenes: Int
 
-    init(model: EmbeddingModel, settings: EmbeddingSettings, cells: Int) {
+    /// - Parameters:
+    ///   - cells: about how many are added.
+    ///   - storedGenes: gene sums that the database has; nil if it goes on without.
+    init(model: EmbeddingModel, settings: EmbeddingSettings, cells: Int, storedGenes: Int?) {
         self.model = model
         self.settings = settings
+        self.storedGenes = storedGenes ?? 0
+        if storedGenes != nil { genes[nil] = Bitmap(count: model.vocabulary.count) }
         step = max(1, cells / IngestBatch.cells)
     }
 
@@ -33,8 +43,16 @@ struct IngestCost {
         return Double(configuration.operations(length: cell.tokens.count, layers: layers))
     }
 
-    mutating func add(_ cell: EncodedCell, id: String) {
+    /// - Parameter group: its group of cells for gene sums; nil for none.
+    mutating func add(_ cell: EncodedCell, id: String, group: String?) {
         let input = model.input(cell.tokens)
+        if !genes.isEmpty {
+            for group in Set([nil, group]) {
+                for position in input.genes {
+                    genes[group, default: Bitmap(count: model.vocabulary.count)][Int(input.tokens[position])] = true
+                }
+            }
+        }
         operations += operations(input)
         if cells % step == 0, sample.count < IngestBatch.cells { sample.append(input) }
         if input.tokens.count > longest.tokens.count { longest = input }
@@ -93,22 +111,32 @@ struct IngestCost {
             + Page.value(model.vocabulary.mappingText().utf8.count, key: 80)
     }
 
+    /// Of the sums of all groups: at least as many as there are, since the genes of old and new cells overlap.
+    private var geneBytes: Int {
+        max(storedGenes, genes.values.reduce(0) { $0 + $1.population }) * (settings.dimension + 1) * 8
+    }
+
     /// What the process held so far (the model, the vocabulary, the files' ids, a workspace a thread) and what the ingest
-    /// holds beside it: a commit's cells, the model while it is written, the graph while it is built.
+    /// holds beside it: the gene sums, twice while they are written, and a commit's cells, the model while it is written,
+    /// or the graph while it is built.
     func memory(secondsToEmbed: Double, isFirst: Bool, graphRows: Int) -> Int {
         let perCommit = IngestRun.secondsBetweenCommits * Double(cells) / max(secondsToEmbed, 1e-9)
         let waiting = min(Double(IngestBatch.limit), perCommit + Double(IngestBatch.cells), Double(cells))
         let commit = Int(waiting) * (2 * (largestCell + vectorBytes) + 256)
         let graph = graphRows * (GraphLayout.stride + vectorBytes)
-        return ProcessMemory.peak + commit + max(isFirst ? modelBytes : 0, graph)
+        return ProcessMemory.peak + 2 * geneBytes + commit + max(isFirst ? modelBytes : 0, graph)
     }
 
-    func disk(_ columns: [ObsColumnDescription], isFirst: Bool, graphRows: Int) -> Int {
+    /// - Parameter storesGenesBetween: whether it takes so long that gene sums are stored on the way.
+    func disk(
+        _ columns: [ObsColumnDescription], isFirst: Bool, graphRows: Int, storesGenesBetween: Bool
+    ) -> Int {
         let obs = columns.reduce(0) { $0 + ($1.kind == .category || $1.kind == .boolean ? 4 : 8) }
         // A commit writes the last block of every column anew; the one before is free for the next commit.
         let spare = Page.value(settings.dimension * 4 * min(cells, 256), key: 4) + columns.count * 2 * Page.bytes
+        // Pages of sums that were replaced are free for the ones after the next.
         return tableBytes + cells * (vectorBytes + obs) + spare + graphRows * GraphLayout.stride
-            + (isFirst ? modelBytes : 0)
+            + (isFirst ? modelBytes : 0) + geneBytes * (storesGenesBetween ? 2 : 1)
     }
 }
 

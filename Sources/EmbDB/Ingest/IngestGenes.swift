@@ -139,7 +139,9 @@ enum GeneGrouping {
         let known = state.columns.map(\.name) + sources.flatMap(\.file.obs.columnNames)
         guard known.contains(column) else {
             var seen: Set<String> = []
-            throw GenePlan.noColumn(column, in: known.filter { seen.insert($0).inserted }, path)
+            throw GenePlan.noColumn(
+                column, in: known.filter { seen.insert($0).inserted },
+                ((state.columns.isEmpty ? [] : [path]) + sources.map(\.path)).joined(separator: ", "))
         }
         var values: Set<String> = []
         if let number = state.columns.firstIndex(where: { $0.name == column }), let database {

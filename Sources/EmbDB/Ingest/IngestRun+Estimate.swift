@@ -1,6 +1,7 @@
 internal import AnnData
 internal import CellTransformer
 internal import Foundation
+internal import LMDBStore
 internal import Numerics
 internal import Tokenizers
 
@@ -22,7 +23,8 @@ extension IngestRun {
         let present = cellsComplete + (try checkCells(database))
         let columns = try ObsSchema.union(state.columns, sources)
         var cost = IngestCost(
-            model: model, settings: settings, cells: sources.reduce(0) { $0 + $1.selected.population })
+            model: model, settings: settings, cells: sources.reduce(0) { $0 + $1.selected.population },
+            storedGenes: try storedGenes(database))
         var counts = IngestCounts()
         for source in sources.indices { try read(source, model, into: &cost, &counts) }
         if counts.added == 0, state.embedding == nil { throw Self.noKnownGene(sources.map(\.path)) }
@@ -36,7 +38,20 @@ extension IngestRun {
             report: report(counts, skipped, wasComplete: false),
             seconds: before + embedding + cost.secondsToIndex(graphRows, threads: options.threads),
             memoryBytes: cost.memory(secondsToEmbed: embedding, isFirst: state.model == nil, graphRows: graphRows),
-            diskBytes: cost.disk(columns, isFirst: state.model == nil, graphRows: graphRows))
+            diskBytes: cost.disk(
+                columns, isFirst: state.model == nil, graphRows: graphRows,
+                storesGenesBetween: embedding > options.secondsBetweenGeneStores))
+    }
+
+    /// Gene sums that there are to go on from; nil if the ingest goes on without, see ``IngestGenes``.
+    private func storedGenes(_ database: Database?) throws -> Int? {
+        guard let database, state.rows > 0 else { return 0 }
+        return try database.environment.read { transaction in
+            guard let record = try? StoredGenes.record(.visible, in: transaction), record.column == groupGenesBy,
+                record.rows == state.rows
+            else { return nil }
+            return record.groups.reduce(0) { $0 + $1.genes }
+        }
     }
 
     /// Cells that an interrupted ingest has behind it are counted, but cost nothing any more.
@@ -46,6 +61,7 @@ extension IngestRun {
         let source = sources[number]
         guard case .counts(let matrix) = source.content else { return }
         var encoding = try CellEncoding(source.file, matrix, values: options.values, encoder: model.encoder)
+        let labels = try IngestGenes.labels(of: groupGenesBy, in: source)
         var next = 0
         while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
             next = rows.upperBound
@@ -60,7 +76,7 @@ extension IngestRun {
                 }
                 counts.added += 1
                 if encoding.cell.isTruncated { counts.truncated += 1 }
-                if !isBehind(number, row) { cost.add(encoding.cell, id: names[offset]) }
+                if !isBehind(number, row) { cost.add(encoding.cell, id: names[offset], group: labels?[row]) }
             }
             control.progress(
                 .init(unit: "cells", phase: "reading", done: rows.upperBound, total: source.cellCount))

@@ -24,7 +24,7 @@ struct IngestRun {
     private(set) var live: Bitmap
     private(set) var pending: PendingIngest?
     /// The obs column that gene embeddings are grouped by; nil for none.
-    private let groupGenesBy: String?
+    let groupGenesBy: String?
     private var wasResumed = false
     /// Whether no cell is skipped because its id is there. If one is, what the database holds may differ from what the
     /// sources hold, and the ingest is not remembered as complete.

@@ -56,6 +56,12 @@ struct ModelFolder {
             throw EmbDBError(
                 .model, "no config.json (\(folder.path)): give the folder of a model, with config.json and its weights")
         }
+        if let dictionaries {
+            guard FileManager.default.fileExists(atPath: dictionaries, isDirectory: &isFolder), isFolder.boolValue else {
+                throw EmbDBError(
+                    .model, "--dictionaries: there is no such folder (\(dictionaries)): name the folder of the dictionaries")
+            }
+        }
         let config = try HuggingFaceConfig(path: configPath)
         let configuration = try configuration(config)
         let dictionaries = try VocabularyFiles.find(

@@ -114,8 +114,8 @@ extension CellSource {
         guard file.obs.columnNames.contains(name) else {
             throw EmbDBError(
                 .usage,
-                "--exclude-same \(name): the file has no such obs column (\(path)): there is "
-                    + file.obs.columnNames.joined(separator: ", "))
+                "--exclude-same \(name): the file has no such obs column (\(path)): "
+                    + obsColumnAdvice(for: name, among: file.obs.columnNames))
         }
         return try file.obs.column(named: name)
     }
@@ -133,9 +133,9 @@ extension Column {
 extension NearestQuery {
     fileprivate var centroidName: String {
         switch self {
-        case .cells(let cells): "centroid of \(cells.count) cells"
+        case .cells(let cells): "centroid of \(cells.count == 1 ? "1 cell" : "\(cells.count) cells")"
         case .selection(let text): "centroid of \(text)"
-        case .vectors(let vectors): "centroid of \(vectors.count) vectors"
+        case .vectors(let vectors): "centroid of \(vectors.count == 1 ? "1 vector" : "\(vectors.count) vectors")"
         case .file(let file): "centroid of \(file.path)"
         }
     }

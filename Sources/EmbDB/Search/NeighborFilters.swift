@@ -34,12 +34,10 @@ struct NeighborFilters {
             return
         }
         guard let number = snapshot.state.columns.firstIndex(where: { $0.name == name }) else {
-            let columns = snapshot.state.columns.map(\.name)
-            let near = nearestNames(to: name, in: columns)
             throw EmbDBError(
                 .usage,
                 "--exclude-same \(name): there is no such obs column (\(path)): "
-                    + (near.isEmpty ? "there is \(columns.joined(separator: ", "))" : "did you mean \(near[0])?"))
+                    + obsColumnAdvice(for: name, among: snapshot.state.columns.map(\.name)))
         }
         excluded = ComparableColumn(
             name: name, try StoredObs.column(number, state: snapshot.state, in: transaction))

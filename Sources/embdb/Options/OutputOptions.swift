@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import EmbDB
 internal import Foundation
-internal import Foundation
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, json, tsv

@@ -33,8 +33,7 @@ enum Interrupt {
             Interrupt.end(
                 """
 
-                embdb: stopped in the middle of a step; what was committed before is kept: run the same command again \
-                to go on
+                embdb: stopped in the middle of a step; what was committed before is kept: run the same command again
 
                 """, code: 130)
         }

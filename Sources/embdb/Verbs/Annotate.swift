@@ -20,13 +20,15 @@ struct Annotate: ParsableCommand {
             Several --label: the columns label, confidence and runner_up are of the first; a further one, donor say, has \
             donor, donor_confidence and donor_runner_up. In JSON, labels then holds them all by name.
 
-            --out FILE.h5ad writes a copy of the file with obs columns embdb_LABEL, embdb_LABEL_confidence, \
+            --out FILE.h5ad writes a copy of the .h5ad with obs columns embdb_LABEL, embdb_LABEL_confidence, \
             embdb_LABEL_runner_up, embdb_nearest_distance and embdb_unknown, and the embeddings as obsm X_embdb; cells \
-            that were left out (--where, no known gene) have missing values there.
+            that were left out (--where, no known gene) have missing values there. For cells of a file of another kind \
+            it is a new .h5ad with these alone, without counts.
             """)
 
-    @Argument(help: "The database file.") var database: String
-    @Argument(help: "The file of cells to label (.h5ad).") var file: String
+    @Argument(help: "The database file.", completion: .database) var database: String
+    @Argument(help: "The cells to label: .h5ad, .loom, 10x .h5 or the folder of a 10x matrix.mtx.", completion: .file())
+    var file: String
     @Option(name: .customLong("label"), help: "obs column to take labels from; may be given several times.")
     var labels: [String]
     @Option(name: .customShort("k"), help: "Neighbors that vote.") var k = 15
@@ -35,7 +37,7 @@ struct Annotate: ParsableCommand {
     var filter: String?
     @Option(help: "Length of the candidate list (default: chosen for recall ≥ 0.99).") var ef: Int?
     @Option(help: "Seed of the stored cells that the threshold of unknown is learnt from.") var seed: UInt64 = 0
-    @Option(help: "Write to this file instead of stdout: .h5ad or .tsv.") var out: String?
+    @Option(help: "Write to this file instead of stdout: .h5ad or .tsv.", completion: .file()) var out: String?
     @OptionGroup var reading: QueryFileOptions
     @OptionGroup var output: OutputOptions
 
@@ -84,7 +86,7 @@ struct Annotate: ParsableCommand {
         let unknown = annotation.cells.count - known
         let threshold = annotation.unknownBeyond.map { decimal(shortest($0), 6) }
         return
-            "\(annotation.cells.count) cells labelled by \(labels.joined(separator: ", ")), \(unknown) of them unknown"
+            "\(counted(annotation.cells.count, "cell")) labelled by \(labels.joined(separator: ", ")), \(grouped(unknown)) of them unknown"
             + (threshold.map { " (no stored cell within \($0))" } ?? "") + (out.map { "; written to \($0)" } ?? "")
     }
 

@@ -49,7 +49,17 @@ struct Export: ParsableCommand {
             if file.lowercased().hasSuffix(".npy") { return try database.exportEmbeddings(to: file, control: control) }
             return try database.exportObs(to: file, control: control)
         }
-        output.summary("\(counted(cells, "cell")) written to \(file)")
+        report(cells, "cell")
+    }
+
+    /// The answer is the file; programs are told what is in it.
+    private func report(_ count: Int, _ what: String) {
+        if output.format != .table {
+            var table = TextTable([.id("file"), .number(what + "s")])
+            table.add([.text(file), .integer(count)])
+            output.print(json: .object([("file", .string(file)), (what + "s", .integer(count))]), table: table)
+        }
+        output.summary("\(counted(count, what)) written to \(file)")
     }
 
     private func exportGenes() throws {
@@ -63,6 +73,6 @@ struct Export: ParsableCommand {
                 ? try database.exportGeneEmbeddings(to: file, options: options, control: control)
                 : try database.exportGeneTable(to: file, options: options, control: control)
         }
-        output.summary("\(count) genes written to \(file)")
+        report(count, "gene")
     }
 }

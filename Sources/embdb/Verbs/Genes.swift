@@ -14,7 +14,7 @@ struct Genes: ParsableCommand {
             cell through the model once.
             """)
 
-    @Argument(help: "The database file.") var database: String
+    @Argument(help: "The database file.", completion: .database) var database: String
     @Option(help: "Ensembl id or symbol. Without it, --group-genes-by only prepares the groups.") var gene: String?
     @Option(name: .customShort("k"), help: "Neighbors.") var k = 10
     @Option(help: "Only cells with this value in the grouping column (default: all cells).") var group: String?
@@ -46,7 +46,7 @@ struct Genes: ParsableCommand {
         }
         output.noteUntrained(answer.model)
         output.summary(
-            "\(answer.gene): mean over \(answer.cells) cells" + (answer.group.map { " of \($0)" } ?? ""))
+            "\(answer.gene): mean over \(counted(answer.cells, "cell"))" + (answer.group.map { " of \($0)" } ?? ""))
         output.print(json: json(answer), table: table(answer))
         if answer.neighbors.isEmpty {
             throw NothingFound(message: "no other gene is in \(minCells) or more of the cells: lower --min-cells")
@@ -62,7 +62,7 @@ struct Genes: ParsableCommand {
         var table = TextTable([.id("group"), .number("cells"), .number("genes")])
         for group in info.groups { table.add([.text(group.value), .integer(group.cells), .integer(group.genes)]) }
         output.print(json: info.json, table: table)
-        output.summary("gene embeddings of \(info.cells) cells, grouped by \(info.groupedBy ?? "")")
+        output.summary("gene embeddings of \(counted(info.cells, "cell")), grouped by \(info.groupedBy ?? "")")
     }
 
     private func json(_ answer: NearestGenes) -> JSON {
@@ -113,11 +113,11 @@ extension GeneEmbeddingsInfo {
         ])
     }
 
-    /// "20326 genes over 1000 cells, 8 groups by cell_type".
+    /// "20,326 genes over 1,000 cells, 8 groups by cell_type".
     var text: String {
-        "\(genes) genes over \(cells) cells"
-            + (groupedBy.map { ", \(groups.count) groups by \($0)" } ?? "")
-            + (outdated > 0 ? ", \(outdated) cells not up to date" : "")
+        "\(counted(genes, "gene")) over \(counted(cells, "cell"))"
+            + (groupedBy.map { ", \(counted(groups.count, "group")) by \($0)" } ?? "")
+            + (outdated > 0 ? ", \(counted(outdated, "cell")) not up to date" : "")
     }
 }
 

@@ -71,7 +71,7 @@ struct Info: ParsableCommand {
         if let pending = info.pendingIngest {
             table.add(
                 "unfinished",
-                "ingest of \(pending.sources.joined(separator: ", ")): \(pending.cellsWritten) cells so far")
+                "ingest of \(pending.sources.joined(separator: ", ")): \(counted(pending.cellsWritten, "cell")) so far")
         }
         table.add("SIMD, BLAS", "\(info.simdLevel), \(info.blasKernel)")
         for (name, type) in info.obs { table.add("obs", "\(name) (\(type))") }

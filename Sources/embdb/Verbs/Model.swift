@@ -44,7 +44,7 @@ struct ModelInfo: ParsableCommand {
         table.add("kind", model.summary.kind)
         table.add("head", model.head ?? "none: the encoder alone")
         for (number, label) in model.labels.enumerated() { table.add("label \(number)", label) }
-        table.add("trained", model.summary.isUntrained ? "no: its weights are random numbers from a seed" : "yes")
+        table.add("weights", model.summary.isUntrained ? "random numbers from a seed: untrained" : "from the folder")
         table.add("layers", .integer(model.summary.layers))
         table.add("hidden size", .integer(model.summary.hiddenSize))
         table.add("attention heads", .integer(model.summary.heads))

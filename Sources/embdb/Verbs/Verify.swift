@@ -24,7 +24,13 @@ struct Verify: ParsableCommand {
             Console.note("embdb: damaged: \(fault)")
             throw ExitCode(1)
         }
-        if report.cells == 0 { throw NothingFound(message: "whole, but no cells are in it (\(database)): ingest some") }
+        if report.cells == 0 {
+            let pending = try? Database.open(database).info().pendingIngest
+            throw NothingFound(
+                message: "whole, but no cells are in it (\(database)): "
+                    + (pending.map { "run the unfinished ingest of \($0.sources.joined(separator: ", ")) again" }
+                        ?? "ingest some"))
+        }
         output.summary("whole: \(counted(report.cells, "cell"))")
     }
 }
