@@ -127,7 +127,8 @@ private struct Beginning {
         if isText, inflated.contains(UInt8(ascii: ",")) || inflated.contains(9) || ends(".csv", ".tsv", ".txt") {
             return refused(
                 "text, which is not read",
-                "if it is a table of counts, read it with scanpy.read_csv or read_text (cells in rows), and write it as .h5ad")
+                "if it is a table of counts, read it with scanpy.read_csv or read_text (cells in rows), and write it as "
+                    + ".h5ad")
         }
         return nil
     }

@@ -141,7 +141,7 @@ extension WrongInput {
         .init("ten thousand brackets", 1, ["nearest", "DB", "--cells", "BRACKETS"], ["deep"]),
         .init("an expression that selects nobody", 2, ["nearest", "DB", "--cells", "n_genes > 9000"], ["no cell", "n_genes > 9000"]),
         .init("a filter that leaves nobody", 2, ["nearest", "DB", "--cell", "cell0", "--where", "n_genes > 9000"], ["--where"]),
-        .init("a file's unknown column to exclude", 64, ["nearest", "DB", "--file", "wrong/one_cell.h5ad", "--exclude-same", "donor"], ["donor", "one_cell.h5ad", "no obs columns"]),
+        .init("a file's unknown column to exclude", 64, ["nearest", "DB", "--file", "wrong/one_cell.h5ad", "--exclude-same", "donor"], ["donor", "one_cell.h5ad", "there is disease"]),
         .init("an unknown column to group genes by", 64, ["ingest", "NEW", "fix:cells", "--model", "MODEL", "--group-genes-by", "doner"], ["doner", "cells.h5ad", "did you mean donor"]),
         .init("an unknown column to exclude", 64, ["nearest", "DB", "--cell", "cell0", "--exclude-same", "doner"], ["doner", "donor"]),
         .init("an unknown layer", 1, ["ingest", "DB", "fix:more", "--layer", "layers/count"], ["layers/count", "more.h5ad"]),

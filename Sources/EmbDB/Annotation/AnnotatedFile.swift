@@ -58,7 +58,8 @@ struct AnnotatedFile {
             for start in stride(from: 0, to: cellCount, by: 1 << 14) {
                 ids += try source.cellIDs(start..<min(cellCount, start + 1 << 14))
             }
-            control.warning("\(path) holds labels and embeddings, but neither counts nor obs: \(source.path) is no .h5ad")
+            control.warning(
+                "\(path) holds labels and embeddings, but neither counts nor obs: \(source.path) is no .h5ad")
             renamed = try H5ADWriter.create(at: path, cellIDs: ids, columns: columns, matrices: [matrix])
         }
         for change in renamed {

@@ -78,7 +78,8 @@ package enum NPYFile {
         let (cells, overflow) = rows.multipliedReportingOverflow(by: columns)
         let body = start + length
         guard !overflow, cells <= (data.count - body) / width, cells * width == data.count - body else {
-            throw fail("the array says [\(rows), \(columns)] but holds \(data.count - body) bytes", "copy the file again")
+            throw fail(
+                "the array says [\(rows), \(columns)] but holds \(data.count - body) bytes", "copy the file again")
         }
         var matrix = Matrix(rows: rows, columns: columns)
         data.withUnsafeBytes { bytes in

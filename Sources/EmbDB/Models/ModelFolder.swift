@@ -57,9 +57,10 @@ struct ModelFolder {
                 .model, "no config.json (\(folder.path)): give the folder of a model, with config.json and its weights")
         }
         if let dictionaries {
-            guard FileManager.default.fileExists(atPath: dictionaries, isDirectory: &isFolder), isFolder.boolValue else {
+            guard FileManager.default.fileExists(atPath: dictionaries, isDirectory: &isFolder), isFolder.boolValue
+            else {
                 throw EmbDBError(
-                    .model, "--dictionaries: there is no such folder (\(dictionaries)): name the folder of the dictionaries")
+                    .model, "--dictionaries: there is no such folder (\(dictionaries)): name the one that holds them")
             }
         }
         let config = try HuggingFaceConfig(path: configPath)

@@ -63,7 +63,8 @@ struct Snapshot {
         if let model { return model }
         throw EmbDBError(
             .model,
-            "the database has vectors but no model (\(path)): tokens, genes and changed cells are only there where embdb embedded the cells")
+            "the database has vectors but no model (\(path)): tokens, genes and changed cells are only there where embdb "
+                + "embedded the cells")
     }
 
     /// So many ids are looked through for what a wrong one may have meant: a fraction of a second.

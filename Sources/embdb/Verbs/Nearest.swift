@@ -14,7 +14,8 @@ struct Nearest: ParsableCommand {
             """)
 
     @Argument(help: "The database file.", completion: .database) var database: String
-    @Option(help: "A file (.h5ad, .loom, 10x .h5 or mtx folder) whose cells are the queries.", completion: .file()) var file: String?
+    @Option(help: "A file (.h5ad, .loom, 10x .h5 or mtx folder) whose cells are the queries.", completion: .file())
+    var file: String?
     @Option(name: .customLong("cell"), help: "Id of a query cell; may be given several times.") var cellIDs: [String] =
         []
     @Option(name: .customLong("cells"), help: "Expression over obs; each cell that it selects is a query.")
