@@ -52,7 +52,7 @@ public struct EmbDBError: Error, Sendable, CustomStringConvertible {
     /// The error of the layer below, if there was one.
     public let underlying: (any Error & Sendable)?
 
-    init(_ code: Code, _ message: String, details: String? = nil, underlying: (any Error & Sendable)? = nil) {
+    package init(_ code: Code, _ message: String, details: String? = nil, underlying: (any Error & Sendable)? = nil) {
         self.code = code
         self.message = message.withoutControlCharacters
         self.details = details?.split(separator: "\n", omittingEmptySubsequences: false)

@@ -13,7 +13,7 @@ struct Perturb: ParsableCommand {
             how much it comes closer to the mean of the --toward cells.
             """)
 
-    @Argument(help: "The database file.") var database: String
+    @Argument(help: "The database file.", completion: .database) var database: String
     @Option(help: "The cells to be perturbed: an expression over obs.") var cells: String
     @Option(help: "all, genes separated by commas, or @FILE with one gene a line.") var genes: String
     @Flag(help: "All genes at once instead of one after the other.") var together = false
@@ -36,9 +36,10 @@ struct Perturb: ParsableCommand {
         let place = try perturbation.answer(
             output, isEmpty: answer.results.isEmpty, json: { json(answer) }, table: { table(answer, isWhole: $0) })
         output.summary(
-            "\(answer.results.count) perturbations in \(answer.cells) cells: \(answer.forwards) passes in "
+            "\(counted(answer.results.count, "perturbation")) in \(counted(answer.cells, "cell")): "
+                + "\(grouped(answer.forwards)) passes in "
                 + duration(answer.seconds)
-                + (answer.leftOut > 0 ? "; \(answer.leftOut) left out: without the gene, or without another one" : "")
+                + (answer.leftOut > 0 ? "; \(grouped(answer.leftOut)) left out: without the gene, or without another one" : "")
                 + place)
         if answer.results.isEmpty {
             throw NothingFound(
