@@ -37,9 +37,9 @@ struct Perturb: ParsableCommand {
             output, isEmpty: answer.results.isEmpty, json: { json(answer) }, table: { table(answer, isWhole: $0) })
         output.summary(
             "\(counted(answer.results.count, "perturbation")) in \(counted(answer.cells, "cell")): "
-                + "\(grouped(answer.forwards)) passes in "
-                + duration(answer.seconds)
-                + (answer.leftOut > 0 ? "; \(grouped(answer.leftOut)) left out: without the gene, or without another one" : "")
+                + "\(grouped(answer.forwards)) passes in \(duration(answer.seconds))"
+                + (answer.leftOut > 0
+                    ? "; \(grouped(answer.leftOut)) left out: without the gene, or without another one" : "")
                 + place)
         if answer.results.isEmpty {
             throw NothingFound(
