@@ -74,6 +74,12 @@ extension DataFrame {
                 continue
             }
             var column = Column(file, name: name, values)
+            // A table has as many rows in each member, but it is the child process that says so.
+            guard column.kind == .unsupported || column.count == index.count else {
+                throw AnnDataError(
+                    .inconsistent, file: file.path, path: path,
+                    "the column \(name) has \(column.count) rows, \(path) has \(index.count)")
+            }
             if column.kind == .integers, categories.contains(name + "_categories") {
                 column = try column.asCodes(file, of: "uns/\(name)_categories")
             }

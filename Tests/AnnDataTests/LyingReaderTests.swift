@@ -6,11 +6,14 @@ private final class LyingReader: HDF5Reader {
     private let reader: ReaderProcess
     private let operation: UInt8
     private let lie: (status: ReaderStatus, bytes: [UInt8])
+    /// What a request that is lied about names.
+    private let name: String
 
     /// `operation` is the number of a `ReaderOperation`.
-    init(about operation: UInt8, _ status: ReaderStatus, _ bytes: [UInt8]) throws {
+    init(about operation: UInt8, naming name: String = "", _ status: ReaderStatus, _ bytes: [UInt8]) throws {
         reader = try ReaderProcess.start()
         self.operation = operation
+        self.name = name
         lie = (status, bytes)
     }
 
@@ -18,7 +21,8 @@ private final class LyingReader: HDF5Reader {
         _ request: [UInt8], into memory: inout UnsafeMutableRawBufferPointer
     ) throws(ReaderDeath) -> (status: ReaderStatus, length: Int) {
         let answer = try reader.answer(request, into: &memory)
-        guard request.first == operation else { return answer }
+        let text = String(decoding: request, as: UTF8.self)
+        guard request.first == operation, name.isEmpty || text.contains(name) else { return answer }
         memory.copyBytes(from: lie.bytes)
         return (lie.status, lie.bytes.count)
     }
@@ -43,6 +47,20 @@ private final class LyingReader: HDF5Reader {
         let error = try error(about: 4, [11, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         #expect(error?.code == .inconsistent && error?.path == "obs/_index", "\(error?.description ?? "")")
         #expect(error?.detail.contains("[1099511627776]") == true)
+    }
+
+    @Test("a table's column of another length than the table is refused")
+    func tableColumn() throws {
+        // Texts, one dimension of 1, neither chunks nor filters.
+        let lie: [UInt8] = [11, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        let reader = try LyingReader(about: 4, naming: "number", .done, lie)
+        let fingerprint = FileFingerprint(size: 25_320, modified: 0)
+        let path = Fixture.path("Formats/tables")
+        let error = thrown { () throws(AnnDataError) in
+            _ = try CellFile(HDF5File(path: path, fingerprint: fingerprint, reader: reader)).obs.count
+        }
+        #expect(
+            error?.code == .inconsistent && error?.detail.contains("number") == true, "\(String(describing: error))")
     }
 
     @Test("answers that make no sense are those of a crashed process")
