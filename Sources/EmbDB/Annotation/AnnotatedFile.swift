@@ -16,11 +16,7 @@ struct AnnotatedFile {
         func text(_ name: String, _ value: (Annotation.Cell) -> String?) -> NewColumn {
             var texts = [String?](repeating: nil, count: cellCount)
             for cell in annotation.cells { texts[cell.row] = value(cell) }
-            let names = Set(texts.compactMap { $0 }).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-            let codeOf = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, Int32($0)) })
-            return NewColumn(
-                name: Self.prefix + name,
-                values: .categories(codes: texts.map { $0.flatMap { codeOf[$0] } ?? -1 }, names: names, ordered: false))
+            return NewColumn(name: Self.prefix + name, values: .categories(of: texts))
         }
         func number(_ name: String, _ value: (Annotation.Cell) -> Double?) -> NewColumn {
             var numbers = [Double](repeating: .nan, count: cellCount)
