@@ -149,6 +149,18 @@ def large(folder):
     write(os.path.join(folder, "large.h5ad"), matrix, obs, pd.DataFrame(index=ensembl(range(1, GENES + 1))))
 
 
+def groups(folder):
+    """201 cells; obs columns of 201 and of 200 values."""
+    random = np.random.default_rng(6)
+    n = 201
+    matrix = np.zeros((n, GENES), dtype=np.uint8)
+    for row in range(n):
+        matrix[row, random.choice(GENES, 5, replace=False)] = random.integers(1, 4, 5)
+    obs = pd.DataFrame({"well": np.arange(n), "plate": pd.Categorical([f"p{min(i, 199)}" for i in range(n)])},
+                       index=[f"w{i}" for i in range(n)])
+    write(os.path.join(folder, "groups.h5ad"), matrix, obs, pd.DataFrame(index=ensembl(range(1, GENES + 1))))
+
+
 def embedding(n, dimension):
     """Numbers that the tests compute too, exact in float32."""
     row, column = np.arange(n)[:, None], np.arange(dimension)[None, :]
@@ -198,5 +210,5 @@ if __name__ == "__main__":
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(
         os.path.dirname(__file__), "..", "Tests", "EmbDBTests", "Fixtures")
     os.makedirs(folder, exist_ok=True)
-    for make in (small, other, typed, broken, large, vectors, long):
+    for make in (small, other, typed, broken, large, groups, vectors, long):
         make(folder)

@@ -159,6 +159,23 @@ def other_lmdb():
     environment.close()
 
 
+def plain_lmdb(name, entries, **options):
+    """Entries in the main table, as programs have them that need one table alone."""
+    if os.path.exists(path(name)):
+        os.remove(path(name))
+    environment = lmdb.open(path(name), subdir=False, map_size=2**20, max_dbs=2, lock=False, **options)
+    with environment.begin(write=True) as transaction:
+        for key, value in entries:
+            transaction.put(key, value)
+    environment.close()
+
+
+def plain_lmdbs():
+    plain_lmdb("plain.lmdb", [(b"alice", b"1"), (b"bob", b"a value")])
+    plain_lmdb("numbered.lmdb", [(number.to_bytes(8, "little"), b"value") for number in range(9)])
+    plain_lmdb("many.lmdb", [(b"key%04d" % number, b"") for number in range(1100)])
+
+
 if __name__ == "__main__":
     os.makedirs(FOLDER, exist_ok=True)
     values_and_cells()
@@ -166,3 +183,4 @@ if __name__ == "__main__":
     headers()
     checkpoints()
     other_lmdb()
+    plain_lmdbs()

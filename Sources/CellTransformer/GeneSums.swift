@@ -38,10 +38,17 @@ package struct GeneSums: Sendable {
         /// [tokens]
         let cells: UnsafeMutablePointer<Int64>
 
-        init(tokens: Int, dimension: Int) {
-            guard let sums = calloc(max(1, tokens * dimension), 8), let cells = calloc(max(1, tokens), 8) else {
-                // As an array that finds no memory does; `GeneTally.checkRoom` has bounded the groups before.
-                fatalError("out of memory")
+        init(tokens: Int, dimension: Int) throws(TransformerError) {
+            let sums = calloc(max(1, tokens * dimension), 8)
+            let cells = calloc(max(1, tokens), 8)
+            guard let sums, let cells else {
+                free(sums)
+                free(cells)
+                throw TransformerError(
+                    .notEnoughMemory,
+                    detail:
+                        "not enough memory for the sums of a group's genes (\(tokens * dimension >> 17) MiB): group "
+                        + "genes by a column of fewer values, or free some memory")
             }
             self.sums = sums.bindMemory(to: Int64.self, capacity: tokens * dimension)
             self.cells = cells.bindMemory(to: Int64.self, capacity: tokens)
@@ -55,7 +62,10 @@ package struct GeneSums: Sendable {
 
     package var groupCount: Int { groups.count }
 
-    package mutating func addGroup() { groups.append(Group(tokens: tokenCount, dimension: dimension)) }
+    /// - Throws: ``TransformerError`` `notEnoughMemory` if the system refuses it; the other groups stay as they are.
+    package mutating func addGroup() throws(TransformerError) {
+        groups.append(try Group(tokens: tokenCount, dimension: dimension))
+    }
 
     /// Adds the hidden states that `workspace` holds of the cell `input` to the sums of `groups`, or takes them away.
     /// Any number of threads may do so at once.

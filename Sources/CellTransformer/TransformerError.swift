@@ -25,6 +25,8 @@ package struct TransformerError: Error, Sendable, CustomStringConvertible {
         package static let stopped = Code(rawValue: "stopped")
         /// A hidden state that is not finite, or far larger than a layer norm gives.
         package static let unusableHiddenState = Code(rawValue: "unusableHiddenState")
+        /// The system refuses memory.
+        package static let notEnoughMemory = Code(rawValue: "notEnoughMemory")
         /// The checkpoint has no masked-gene head, so there are no logits.
         package static let noLanguageModelHead = Code(rawValue: "noLanguageModelHead")
     }

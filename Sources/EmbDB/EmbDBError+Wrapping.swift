@@ -22,9 +22,10 @@ extension EmbDBError {
         case let error as CheckpointError:
             self.init(.model, error.description, underlying: error)
         case let error as TransformerError:
+            // Of these two the cell says nothing.
+            let isOfCell = ![.stopped, .notEnoughMemory].contains(error.code)
             self.init(
-                error.code == .stopped ? .cancelled : .model,
-                error.code == .stopped ? error.detail : error.description, underlying: error)
+                Self.code(of: error), isOfCell ? error.description : error.detail, underlying: error)
         case let error as BLASError:
             self.init(.model, error.description, underlying: error)
         default:
@@ -48,6 +49,14 @@ extension EmbDBError {
         case .versionMismatch: .newerFormat
         case .locked: .locked
         default: .storage
+        }
+    }
+
+    private static func code(of error: TransformerError) -> Code {
+        switch error.code {
+        case .stopped: .cancelled
+        case .notEnoughMemory: .memory
+        default: .model
         }
     }
 

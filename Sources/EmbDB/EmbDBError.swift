@@ -19,6 +19,8 @@ public struct EmbDBError: Error, Sendable, CustomStringConvertible {
         public static let locked = Code("locked")
         /// The disk is full, or reading or writing failed.
         public static let storage = Code("storage")
+        /// The system refuses memory.
+        public static let memory = Code("memory")
         /// An unfinished ingest of something else is pending.
         public static let pendingIngest = Code("pendingIngest")
         /// Cell ids that are in the database already, or twice in the input.

@@ -41,7 +41,7 @@ struct GeneSumsTests {
         }
         for threads in [1, 2, 5] {
             var sums = GeneSums(tokenCount: 50, dimension: Self.hidden)
-            sums.addGroup()
+            try sums.addGroup()
             let order = threads == 1 ? cells : Array(cells.reversed())
             let shared = sums
             try CellEmbedder(weights, threads: threads).forEach(order) {
@@ -58,6 +58,18 @@ struct GeneSumsTests {
             }
             #expect(sums.genes(of: 0).isEmpty)
             #expect((0..<50).allSatisfy { sums.withSums(of: $0, group: 0) { $0.allSatisfy { $0 == 0 } } })
+        }
+    }
+
+    @Test("memory that the system refuses is an error, and what there was stays")
+    func memory() throws {
+        // 2^62 bytes: more than any address space, so that nothing is allocated.
+        var sums = GeneSums(tokenCount: 1 << 19, dimension: 1 << 40)
+        for _ in 1...2 {
+            let error = #expect(throws: TransformerError.self) { try sums.addGroup() }
+            #expect(error?.code == .notEnoughMemory)
+            #expect(error?.description.hasPrefix("not enough memory for ") == true)
+            #expect(sums.groupCount == 0)
         }
     }
 
@@ -78,7 +90,7 @@ struct GeneSumsTests {
         tensors.tensors[name] = .init(shape: norm.shape, values: values)
         let weights = try BertWeights(tiny.configuration, from: tensors)
         var sums = GeneSums(tokenCount: 50, dimension: Self.hidden)
-        sums.addGroup()
+        try sums.addGroup()
         let shared = sums
         let cells = cells(tiny)
         let error = #expect(throws: TransformerError.self) {

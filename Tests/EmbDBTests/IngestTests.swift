@@ -262,4 +262,33 @@ struct IngestTests {
         }
         #expect(error?.code == .usage)
     }
+
+    @Test(
+        "a file of 30,000 genes that the model does not know is refused with the likely reason; a few known ones are enough"
+    )
+    func unknownGenes() throws {
+        let space = try Workspace()
+        let numbers = 0..<30_000
+        let cells = [[(gene: 0, count: 3), (gene: 1, count: 2), (gene: 29_999, count: 1)]]
+        for (name, genes, reason) in [
+            ("mouse", numbers.map { "ENSMUSG\(10_000_000_000 + $0)" }, "ENSMUSG… is mouse, the model is human"),
+            ("symbols", numbers.map { "UNKNOWN-\($0)" }, "UNKNOWN-0, UNKNOWN-1, UNKNOWN-2 are neither"),
+            ("titles", numbers.map { "Gm\($0)" }, "look like mouse or rat symbols"),
+        ] {
+            let folder = try space.matrixFolder(name, genes: genes, cells: cells)
+            let error = #expect(throws: EmbDBError.self) {
+                _ = try Database.ingest([folder], into: space.path(name + ".embdb"), options: space.options())
+            }
+            #expect(error?.code == .input)
+            #expect(error?.message.contains("0 of 30,000 genes known") == true, "\(error?.message ?? "")")
+            #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+            #expect(!FileManager.default.fileExists(atPath: space.path(name + ".embdb")))
+        }
+        let known = numbers.map {
+            $0 % 15_000 < 2 ? space.tiny.id(of: UInt32($0 % 15_000 + $0 / 15_000 + 2)) ?? "" : "UNKNOWN-\($0)"
+        }
+        let folder = try space.matrixFolder("known", genes: known, cells: cells)
+        let report = try space.database().ingest([folder], options: space.options())
+        #expect(report.genesMatched == 4 && report.genesTotal == 30_000 && report.cellsAdded == 1)
+    }
 }

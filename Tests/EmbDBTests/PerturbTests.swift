@@ -1,7 +1,9 @@
 import CellTransformer
+import Checkpoints
 import EmbDB
 import Foundation
 import Numerics
+import TestSupport
 import Testing
 
 @Suite("perturbations, cell by cell, against a plain computation over the exported tokens")
@@ -139,6 +141,47 @@ struct PerturbTests {
         #expect(few.cells == 3)
         let cells = Set(few.results.map(\.cell))
         #expect(few.results.map(\.similarity) == one.results.filter { cells.contains($0.cell) }.map(\.similarity))
+    }
+
+    /// A cell whose ranking is the first sequence of the parity files, ingested and perturbed as a user would.
+    @Test(
+        "deleting each gene changes the cell as in Hugging Face's BERT",
+        .enabled(
+            if: SharedData.has("parity/geneformer-tiny/expected.safetensors"),
+            "skipped: ../shared/parity/geneformer-tiny is not there"),
+        arguments: ["geneformer-tiny", "geneformer-tiny-gelu"])
+    func parity(name: String) throws {
+        let space = try Workspace()
+        let source = SharedData.path("parity/\(name)")
+        let expected = try SafetensorsFile(path: source + "/expected.safetensors")
+        let width = try #require(expected.shape(of: "input_ids")?.last)
+        let count = try expected.integers("attention_mask").prefix(width).count { $0 == 1 }
+        let tokens = try expected.integers("input_ids").prefix(count).map { Int($0) }
+        try #require(count > 30 && Set(tokens).count == count && tokens.allSatisfy { $0 > 1 })
+
+        let model = space.path(name)
+        try FileManager.default.createDirectory(atPath: model, withIntermediateDirectories: true)
+        for file in ["config.json", "model.safetensors"] {
+            try FileManager.default.copyItem(atPath: "\(source)/\(file)", toPath: "\(model)/\(file)")
+        }
+        let ids = (0..<300).map { "ENSG\(String(String(100_000_000_000 + $0).dropFirst()))" }
+        let rows = (0..<300).map { $0 < 2 ? "\($0)\t\(["<pad>", "<mask>"][$0])\t\t" : "\($0)\t\(ids[$0])\t\t1" }
+        try (["token\tensembl_id\tsymbol\tnonzero_median"] + rows).joined(separator: "\n").write(
+            toFile: model + "/vocabulary.tsv", atomically: true, encoding: .utf8)
+        let cell = tokens.enumerated().map { (gene: $1, count: count - $0) }
+        let cells = try space.matrixFolder("cells", genes: ids, cells: [cell])
+        let database = try space.database()
+        _ = try database.ingest([cells], options: space.options { $0.model = model })
+
+        let answer = try database.perturb(options: PerturbOptions(cells: #"cell == "cell0""#, genes: nil))
+        #expect(answer.results.compactMap(\.gene?.geneID) == tokens.map { ids[$0] })
+        #expect(answer.results.map(\.position) == Array(0..<count))
+        for (result, cosine) in zip(answer.results, try expected.floats("deletion.cell_cosine")) {
+            #expect(abs(result.similarity - Double(cosine)) <= 1e-6)
+        }
+        // They are far enough from 1, and from each other, for this to mean something.
+        let similarities = answer.results.map(\.similarity)
+        #expect((similarities.max() ?? 0) - (similarities.min() ?? 0) > 1e-4)
     }
 
     @Test("wrong requests are refused")

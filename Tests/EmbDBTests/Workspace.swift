@@ -14,6 +14,8 @@ enum Fixture {
     static let broken = path("broken.h5ad")
     /// 2,500 cells whose `part` is one (1,200), tail (200) or two (1,100).
     static let large = path("large.h5ad")
+    /// 201 cells; `well` has 201 values, `plate` 200.
+    static let groups = path("groups.h5ad")
 
     /// 120 cells without counts; embeddings in obsm: X_full, X_other (its rows turned round), X_short (5 columns), and
     /// broken ones.
@@ -103,6 +105,26 @@ struct Workspace {
         let database = try database(name)
         _ = try database.ingest(files, options: options(change))
         return database
+    }
+
+    /// A folder as Cell Ranger 3 writes it: of every cell the genes that it has with their counts, genes by their place in
+    /// `genes`.
+    func matrixFolder(_ name: String, genes: [String], cells: [[(gene: Int, count: Int)]]) throws -> String {
+        let entries = cells.enumerated().flatMap { cell, counts in
+            counts.map { "\($0.gene + 1) \(cell + 1) \($0.count)" }
+        }
+        let header = [
+            "%%MatrixMarket matrix coordinate integer general", "\(genes.count) \(cells.count) \(entries.count)",
+        ]
+        try FileManager.default.createDirectory(atPath: path(name), withIntermediateDirectories: true)
+        for (file, lines) in [
+            ("features.tsv", genes.map { "\($0)\t\($0)\tGene Expression" }),
+            ("barcodes.tsv", cells.indices.map { "cell\($0)" }), ("matrix.mtx", header + entries),
+        ] {
+            try (lines.joined(separator: "\n") + "\n").write(
+                toFile: path(name) + "/" + file, atomically: true, encoding: .utf8)
+        }
+        return path(name)
     }
 
     func exports(_ database: Database) throws -> Exports { try Exports(database, in: folder) }

@@ -56,6 +56,68 @@ struct GeneVerbTests {
         #expect(try bench.ask("verify")["whole"].bool == true)
     }
 
+    @Test("grouping after the fact fails where the file may not grow, and the database shows what it showed before")
+    func notStored() throws {
+        let bench = try Workbench.filled()
+        let before = try Contents(bench.database)
+        let size = try #require(
+            FileManager.default.attributesOfItem(atPath: bench.database)[.size] as? Int)
+        // POSIX counts in blocks of 512 bytes; without the signal a write beyond the limit is an error.
+        let script = """
+            trap '' XFSZ; ulimit -f \(size / 512)
+            exec '\(CommandLineTool.embdb.path)' genes '\(bench.database)' --group-genes-by disease
+            """
+        let result = try CommandLineTool(path: "/bin/sh").run(["-c", script])
+        #expect(result.exitCode == 1, "\(result.stderr)")
+        #expect(result.stdout.isEmpty)
+        #expect(result.lastErrorLine.hasPrefix("embdb: the file may not grow further"), "\(result.stderr)")
+        #expect(try Contents(bench.database) == before)
+        #expect(try bench.ask("info")["gene_embeddings"]["groups"].array.isEmpty)
+        #expect(try bench.ask("verify")["whole"].bool == true)
+    }
+
+    @Test("--genes @FILE: a gene a line, with remarks, empty lines and line ends of either kind; each gene counts once")
+    func geneFile() throws {
+        let bench = try Workbench.filled()
+        let list = bench.file("genes.txt")
+        let perturb = ["perturb", bench.database, "--cells", #"cell == "cell0""#, "--mode", "overexpress"]
+        let rank = ["knockouts", bench.database, "--from", "disease == \"DCM\"", "--to", "disease == \"normal\""]
+        func ask(_ text: String) throws -> [String?] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: list))
+            let result = try CommandLineTool.embdb.run(perturb + ["--genes", "@\(list)", "--format", "json"])
+            #expect(result.exitCode == 0, "\(result.stderr)")
+            let answer = try result.json()
+            #expect(answer["results"].array.count == answer["genes"].array.count)
+            return answer["genes"].array.map { $0["gene"].string }
+        }
+        let names = ["TTN", "NPPA", "GATA4"]
+        for end in ["\n", "\r\n"] {
+            let lines = [
+                "# what the paper names", "", "TTN", "  NPPA\t# natriuretic", "#MYH7", "   ", "TTN",
+                "ENSG00000136574.9", "GATA4",
+            ]
+            #expect(try ask(lines.joined(separator: end)) == names)
+            #expect(try ask(lines.joined(separator: end) + end) == names)
+        }
+        // The byte order mark of editors for Windows.
+        #expect(try ask("\u{FEFF}TTN\r\nNPPA\r\n") == ["TTN", "NPPA"])
+        let ranked = try CommandLineTool.embdb.run(
+            rank + ["--max-cells", "6", "--genes", "@\(list)", "--format", "json"])
+        #expect(Set(try ranked.json()["ranking"].array.compactMap { $0["gene"].string }).isSubset(of: ["TTN", "NPPA"]))
+
+        for verb in [perturb, rank] {
+            for text in ["", "\n\n", "# TTN\n"] {
+                try Data(text.utf8).write(to: URL(fileURLWithPath: list))
+                try bench.refused(64, verb + ["--genes", "@\(list)"], saying: "genes.txt", "names no gene")
+            }
+            try Data("TTN\nTTNN # no gene\n".utf8).write(to: URL(fileURLWithPath: list))
+            try bench.refused(1, verb + ["--genes", "@\(list)"], saying: "TTNN", "TTN")
+            for name in [bench.file("none.txt"), bench.folder.path, ""] {
+                try bench.refused(64, verb + ["--genes", "@\(name)"], saying: "--genes @\(name)", "cannot be read")
+            }
+        }
+    }
+
     @Test("export --genes: .npy with ids and .tsv, also of a group")
     func export() throws {
         let bench = try Workbench.filled()

@@ -12,15 +12,42 @@ struct OutputTests {
         try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "/dev/full")
         for arguments in [
             ["export", bench.database, file + ".npy"], ["export", bench.database, file + ".tsv"],
+            ["export", bench.database, file + ".npz", "--tokens"],
+            ["export", bench.database, file + "-genes.npy", "--genes"],
+            ["export", bench.database, file + "-genes.tsv", "--genes"],
             ["knockouts", bench.database, "--from", "cell == \"cell1\"", "--to", "cell == \"cell2\"", "--out", file],
+            ["perturb", bench.database, "--cells", "cell == \"cell1\"", "--genes", "all", "--out", file],
+            [
+                "annotate", bench.database, Workbench.fixture("more"), "--label", "cell_type", "--out",
+                file + "-labels.tsv",
+            ],
         ] {
-            let name = arguments[0] == "export" ? arguments[2] : file
+            let name = arguments.first { $0.hasPrefix(file) } ?? file
             if name != file {
                 try FileManager.default.createSymbolicLink(atPath: name, withDestinationPath: "/dev/full")
             }
             let result = try CommandLineTool.embdb.run(arguments)
             #expect(result.exitCode == 1, "\(arguments)")
             #expect(result.lastErrorLine.hasPrefix("embdb: writing failed"), "\(result.stderr)")
+            // Nobody is told that it was written.
+            #expect(!result.stderr.contains("written to"), "\(result.stderr)")
+            #expect(result.stdout.isEmpty)
+        }
+        for arguments in [
+            ["export", bench.database, bench.file("x.npy")],
+            [
+                "knockouts", bench.database, "--from", "cell == \"cell1\"", "--to", "cell == \"cell2\"", "--out",
+                bench.file("x"),
+            ],
+            ["perturb", bench.database, "--cells", "cell == \"cell1\"", "--genes", "all", "--out", bench.file("x")],
+            [
+                "annotate", bench.database, Workbench.fixture("more"), "--label", "cell_type", "--out",
+                bench.file("x.tsv"),
+            ],
+        ] {
+            let result = try CommandLineTool.embdb.run(arguments)
+            let path = arguments.last { $0.hasPrefix(bench.folder.path) } ?? ""
+            #expect(result.lastErrorLine.contains("written to \(path)"), "\(result.stderr)")
         }
         // The device is still one.
         let kind = try FileManager.default.attributesOfItem(atPath: "/dev/full")[.type] as? FileAttributeType

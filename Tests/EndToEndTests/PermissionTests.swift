@@ -51,6 +51,8 @@ struct PermissionTests {
         try refuse(["ingest", bench.database, more], saying: "cells.embdb", "may only be read")
         try refuse(
             ["ingest", bench.file("new.embdb"), more, "--model", bench.model], saying: bench.folder.path, "permission")
+        try refuse(
+            ["genes", bench.database, "--group-genes-by", "disease"], saying: "cells.embdb", "may only be read")
         try refuse(["export", bench.database, bench.file("x.npy")], saying: "x.npy", "permission")
         let answer = try Self.run(["nearest", bench.database, "--cell", "cell0", "-k", "3", "--format", "json"])
         #expect(answer.exitCode == 0, "\(answer.stderr)")

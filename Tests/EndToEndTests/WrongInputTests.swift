@@ -93,6 +93,28 @@ struct WrongInputTests {
         try checkNew(new)
     }
 
+    /// One table of another name; entries outside of any table, with keys that are text or numbers, and more than a
+    /// database has tables.
+    @Test(
+        "another program's LMDB file is refused by every verb and left as it is",
+        arguments: ["other", "plain", "numbered", "many"])
+    func foreignDatabase(name: String) throws {
+        let bench = files.bench
+        let path = folder.file(name + ".lmdb")
+        try FileManager.default.copyItem(atPath: "\(Workbench.fixtures)/wrong/\(name).lmdb", toPath: path)
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        for arguments in [
+            ["ingest", path, Workbench.fixture("cells"), "--model", bench.model], ["info", path], ["verify", path],
+            ["nearest", path, "--cell", "cell0"], ["genes", path, "--gene", "TTN"],
+            ["genes", path, "--group-genes-by", "disease"], ["export", path, folder.file("x.npy")],
+        ] {
+            try bench.refused(
+                1, arguments, saying: name == "other" ? "an LMDB file of another program" : "not an embdb database",
+                path, "name a file that embdb wrote")
+            #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before, "\(arguments[0])")
+        }
+    }
+
     @Test("the table is as long as was promised, and has no case twice")
     func table() {
         let all =

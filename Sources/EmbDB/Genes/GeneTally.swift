@@ -12,10 +12,6 @@ struct GeneTally {
         var cells = 0
     }
 
-    /// As many groups, and bytes for the sums of all of them, are taken on.
-    static let largestGroupCount = 200
-    static let largestBytes = 4 << 30
-
     /// The column whose values are groups; nil for none.
     let column: String?
     /// Rows whose cells are in the sums.
@@ -26,37 +22,30 @@ struct GeneTally {
     private var groupOfValue: [String: Int] = [:]
 
     /// - Parameter cells: of all cells' group.
-    init(column: String?, counted: Bitmap, cells: Int = 0, tokenCount: Int, dimension: Int) {
+    /// - Throws: as ``addGroup(_:cells:)``.
+    init(
+        column: String?, counted: Bitmap, cells: Int = 0, tokenCount: Int, dimension: Int
+    ) throws(TransformerError) {
         self.column = column
         self.counted = counted
         sums = GeneSums(tokenCount: tokenCount, dimension: dimension)
-        addGroup(nil, cells: cells)
+        try addGroup(nil, cells: cells)
     }
 
-    /// - Throws: ``EmbDBError/Code/usage`` if so many groups are too many.
-    static func checkRoom(
-        for groups: Int, column: String, tokenCount: Int, dimension: Int
-    ) throws(EmbDBError) {
-        let mebibytes = tokenCount * dimension * 8 >> 20
-        let most = max(1, min(largestGroupCount, largestBytes / max(1, tokenCount * dimension * 8) - 1))
-        guard groups > most else { return }
-        throw EmbDBError(
-            .usage,
-            "--group-genes-by \(column): the obs column has \(groups) values, the sums of each take up to \(mebibytes) "
-                + "MiB: name a column of at most \(most) values")
-    }
-
-    mutating func addGroup(_ value: String?, cells: Int = 0) {
+    /// - Throws: `TransformerError` `notEnoughMemory` if the system refuses it.
+    mutating func addGroup(_ value: String?, cells: Int = 0) throws(TransformerError) {
+        try sums.addGroup()
         if let value { groupOfValue[value] = groups.count }
         groups.append(Group(value: value, cells: cells))
-        sums.addGroup()
     }
 
     /// The groups of a cell that is about to be counted (or taken away), by its value in ``column``.
-    mutating func groups(of value: String?, takingAway: Bool = false) -> [Int] {
+    ///
+    /// - Throws: as ``addGroup(_:cells:)``.
+    mutating func groups(of value: String?, takingAway: Bool = false) throws(TransformerError) -> [Int] {
         var found = [0]
         if let value {
-            if groupOfValue[value] == nil { addGroup(value) }
+            if groupOfValue[value] == nil { try addGroup(value) }
             if let group = groupOfValue[value] { found.append(group) }
         }
         for group in found { groups[group].cells += takingAway ? -1 : 1 }
@@ -89,7 +78,7 @@ struct GeneTally {
                 ofRow: row, vocabularyCount: model.vocabulary.count, into: &cell, in: transaction)
             model.encoder.modelInput(of: cell.tokens, into: &tokens)
             inputs.append(model.input(tokens))
-            groups.append(self.groups(of: labels?[row], takingAway: takingAway))
+            groups.append(try self.groups(of: labels?[row], takingAway: takingAway))
         }
         let (sums, cells, groupsOfCell) = (sums, inputs, groups)
         try embedder.forEach(inputs) { (index, workspace: borrowing BertWorkspace) throws(TransformerError) in

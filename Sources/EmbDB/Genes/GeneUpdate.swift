@@ -89,8 +89,8 @@ struct GeneUpdate {
                 StoredObs.column(number, state: snapshot.state, in: transaction), name: name)
         }
         if let labels, let column = plan.column {
-            try GeneTally.checkRoom(
-                for: labels.values(of: snapshot.live.rows).count, column: column, tokenCount: tokenCount,
+            try GeneRoom.check(
+                groups: labels.values(of: snapshot.live.rows).count, column: column, tokenCount: tokenCount,
                 dimension: dimension)
         }
         stored = try? StoredGenes.record(.visible, in: transaction)
@@ -100,7 +100,7 @@ struct GeneUpdate {
                 record, .visible, tokenCount: tokenCount, dimension: dimension, in: transaction)
         }
         tally =
-            known
+            try known
             ?? GeneTally(
                 column: plan.column, counted: Bitmap(count: state.rows), tokenCount: tokenCount, dimension: dimension)
         todo =

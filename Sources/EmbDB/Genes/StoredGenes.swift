@@ -126,10 +126,10 @@ enum StoredGenes {
         _ record: GeneRecord, _ place: GenePlace, tokenCount: Int, dimension: Int,
         in transaction: borrowing ReadTransaction
     ) throws -> GeneTally {
-        var tally = GeneTally(
+        var tally = try GeneTally(
             column: record.column, counted: try counted(record, place, in: transaction), cells: record.groups[0].cells,
             tokenCount: tokenCount, dimension: dimension)
-        for group in record.groups.dropFirst() { tally.addGroup(group.value, cells: group.cells) }
+        for group in record.groups.dropFirst() { try tally.addGroup(group.value, cells: group.cells) }
         for group in record.groups.indices {
             try forEach(group, record, place, tokenCount: tokenCount, dimension: dimension, in: transaction) {
                 tally.set($0, group: group, cells: $1, sums: $2)

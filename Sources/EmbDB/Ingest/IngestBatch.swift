@@ -91,7 +91,7 @@ struct IngestBatch {
             }
             ids.append(names[offset])
             try obs.add(row: row)
-            genes?.add(row: row)
+            try genes?.add(row: row)
         }
         if inputs.count >= Self.cells { try embed() }
     }

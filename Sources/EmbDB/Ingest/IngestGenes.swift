@@ -37,7 +37,7 @@ struct IngestGenes {
         let empty =
             state.rows > 0
             ? nil
-            : GeneTally(
+            : try GeneTally(
                 column: work.groupGenesBy, counted: Bitmap(count: 0), tokenCount: tokenCount, dimension: dimension)
         guard
             let known = stored(.pending, state.rows...max(state.rows, work.state.rows))
@@ -85,7 +85,9 @@ struct IngestGenes {
     }
 
     /// The source's cell `row` is the next to be embedded.
-    mutating func add(row: Int) { waiting.append(tally.groups(of: labels?[row])) }
+    ///
+    /// - Throws: as ``GeneTally/addGroup(_:cells:)``.
+    mutating func add(row: Int) throws { waiting.append(try tally.groups(of: labels?[row])) }
 
     /// What is done with the hidden states of the cells that waited.
     mutating func takeWaiting(
@@ -153,8 +155,8 @@ enum GeneGrouping {
             guard let labels = try IngestGenes.labels(of: column, in: source) else { continue }
             values.formUnion(labels.values(of: source.selected.rows))
         }
-        try GeneTally.checkRoom(
-            for: values.count, column: column, tokenCount: model.vocabulary.count,
+        try GeneRoom.check(
+            groups: values.count, column: column, tokenCount: model.vocabulary.count,
             dimension: model.configuration.hiddenSize)
     }
 }

@@ -29,20 +29,15 @@ struct ModelRecord: Codable, Equatable {
             paddingToken = configuration.paddingToken
         }
 
-        /// - Throws: ``EmbDBError/Code/corrupted`` if the numbers are no configuration.
-        func configuration() throws(EmbDBError) -> BertConfiguration {
+        /// - Throws: `TransformerError` `wrongConfiguration` if the numbers are no configuration.
+        func configuration() throws(TransformerError) -> BertConfiguration {
             guard let activation = BertConfiguration.Activation(rawValue: activation) else {
-                throw EmbDBError(.corrupted, "the stored model's activation \"\(activation)\" is unknown")
+                throw TransformerError(.wrongConfiguration, detail: "the activation \"\(activation)\" is unknown")
             }
-            do {
-                return try BertConfiguration(
-                    vocabularySize: vocabularySize, hiddenSize: hiddenSize, layerCount: layerCount,
-                    headCount: headCount, feedForwardSize: feedForwardSize, maximumLength: maximumLength,
-                    activation: activation, layerNormEpsilon: layerNormEpsilon, tokenTypeCount: tokenTypeCount,
-                    paddingToken: paddingToken)
-            } catch {
-                throw EmbDBError(.corrupted, "the stored model: \(error.description)", underlying: error)
-            }
+            return try BertConfiguration(
+                vocabularySize: vocabularySize, hiddenSize: hiddenSize, layerCount: layerCount, headCount: headCount,
+                feedForwardSize: feedForwardSize, maximumLength: maximumLength, activation: activation,
+                layerNormEpsilon: layerNormEpsilon, tokenTypeCount: tokenTypeCount, paddingToken: paddingToken)
         }
 
         /// One line that is the same for equal values, for the fingerprint.
@@ -57,6 +52,17 @@ struct ModelRecord: Codable, Equatable {
     struct Tensor: Codable, Equatable {
         var name: String
         var shape: [Int]
+
+        /// Whether so many bytes are its values as f32.
+        func hasBytes(_ count: Int) -> Bool {
+            var elements = 1
+            for size in shape {
+                let (product, isTooLarge) = elements.multipliedReportingOverflow(by: size)
+                guard size >= 0, !isTooLarge else { return false }
+                elements = product
+            }
+            return count % 4 == 0 && count / 4 == elements
+        }
     }
 
     var name: String

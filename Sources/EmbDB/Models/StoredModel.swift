@@ -33,6 +33,8 @@ enum StoredModel {
         guard let record = try? JSONDecoder().decode(ModelRecord.self, from: Data(bytes)),
             record.sha256 == reference.sha256
         else { throw damaged("record") }
+        let configuration = try undamaged("record") { try record.architecture.configuration() }
+        guard (1...configuration.vocabularySize).contains(record.vocabularyCount) else { throw damaged("record") }
         return record
     }
 
@@ -41,11 +43,12 @@ enum StoredModel {
     ) throws -> Vocabulary {
         let table = try part(Vocabulary.tableName, of: reference, in: transaction)
         let mapping = try part(Vocabulary.mappingName, of: reference, in: transaction)
-        do {
-            return try Vocabulary(table: table, mapping: mapping)
-        } catch {
-            throw damaged("vocabulary: \(error.detail)")
-        }
+        let vocabulary = try undamaged("vocabulary") { try Vocabulary(table: table, mapping: mapping) }
+        let record = try record(reference, in: transaction)
+        guard vocabulary.count == record.vocabularyCount, vocabulary.geneCount == record.geneCount,
+            vocabulary.isV2 == record.isV2
+        else { throw damaged("vocabulary") }
+        return vocabulary
     }
 
     /// Reads the whole model. O(its bytes).
@@ -56,7 +59,7 @@ enum StoredModel {
         var tensors = TensorDictionary(file: "the model in the database")
         for tensor in record.tensors {
             let bytes = try part("tensor/\(tensor.name)", of: reference, in: transaction)
-            guard bytes.count == tensor.shape.reduce(4, *) else { throw damaged("tensor \(tensor.name)") }
+            guard tensor.hasBytes(bytes.count) else { throw damaged("tensor \(tensor.name)") }
             let values = bytes.withUnsafeBytes { raw in
                 [Float](unsafeUninitializedCapacity: bytes.count / 4) { buffer, count in
                     UnsafeMutableRawBufferPointer(buffer).copyMemory(from: raw)
@@ -65,10 +68,12 @@ enum StoredModel {
             }
             tensors.tensors[tensor.name] = .init(shape: tensor.shape, values: values)
         }
-        return try EmbeddingModel(
-            name: record.name, weights: BertWeights(try record.architecture.configuration(), from: tensors),
-            vocabulary: try vocabulary(reference, in: transaction), untrainedSeed: record.untrainedSeed,
-            sha256: record.sha256)
+        let vocabulary = try vocabulary(reference, in: transaction)
+        return try undamaged("tensors") {
+            try EmbeddingModel(
+                name: record.name, weights: BertWeights(record.architecture.configuration(), from: tensors),
+                vocabulary: vocabulary, untrainedSeed: record.untrainedSeed, sha256: record.sha256)
+        }
     }
 
     private static func part(
@@ -78,6 +83,22 @@ enum StoredModel {
             throw damaged(name)
         }
         return bytes
+    }
+
+    /// Whatever does not fit in what this program wrote itself is damage.
+    private static func undamaged<R>(_ part: String, _ body: () throws -> R) throws(EmbDBError) -> R {
+        do {
+            return try body()
+        } catch {
+            // What to do about it is not what it would be for a file of the user's.
+            let detail =
+                switch error {
+                case let error as TokenizerError: error.detail
+                case let error as CheckpointError: (error.tensor.map { "\($0): " } ?? "") + error.detail
+                default: EmbDBError(wrapping: error).message
+                }
+            throw damaged("\(part): \(detail)")
+        }
     }
 
     private static func damaged(_ part: String) -> EmbDBError {

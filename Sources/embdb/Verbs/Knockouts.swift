@@ -1,6 +1,5 @@
-public import ArgumentParser
-public import EmbDB
-internal import Foundation
+internal import ArgumentParser
+internal import EmbDB
 
 struct Knockouts: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,18 +23,15 @@ struct Knockouts: ParsableCommand {
     @Option(name: .customLong("alternative"), help: "Another state to report shifts for; may be given several times.")
     var alternatives: [String] = []
     @Option(help: "all, genes separated by commas, or @FILE with one gene a line.") var genes = "all"
-    @Option(help: "delete or overexpress.") var mode = KnockoutOptions.Mode.delete
-    @Option(help: "At most so many --from cells, drawn by --seed (default: all).") var maxCells: Int?
     @Option(help: "Genes in fewer --from cells are not ranked.") var minCells = 1
     @Option(name: .customShort("k"), help: "Neighbors of neighbor_shift.") var k = 10
     @Option(help: "auto or off; both are exact for every gene so far.") var screen = Screen.auto
     @Option(help: "Print only the best so many (default: all).") var top: Int?
-    @Option(help: "Write the answer to this file instead of stdout.", completion: .file()) var out: String?
-    @Option(help: "Seed of --max-cells.") var seed: UInt64 = 0
+    @OptionGroup var perturbation: PerturbationOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        for (name, value) in [("--max-cells", maxCells), ("--min-cells", minCells), ("-k", k), ("--top", top)] {
+        for (name, value) in [("--min-cells", minCells), ("-k", k), ("--top", top)] {
             if let value, value < 1 { throw ValidationError("\(name) \(value): give a whole number from 1") }
         }
     }
@@ -44,44 +40,28 @@ struct Knockouts: ParsableCommand {
         var options = KnockoutOptions(from: from, to: to)
         options.alternatives = alternatives
         options.genes = try geneList(genes)
-        options.mode = mode
-        options.maximumCells = maxCells
+        options.mode = perturbation.mode
+        options.maximumCells = perturbation.maxCells
         options.minimumCells = minCells
         options.k = k
-        options.seed = seed
+        options.seed = perturbation.seed
         options.threads = output.threadCount
-        if let out { try OutputFile.check(out) }
-        let ranking = try output.withControl { control in
+        let ranking = try perturbation.withControl(output) { control in
             try Database.open(database).knockouts(options: options, control: control)
         }
         output.noteUntrained(ranking.model)
         let shown = Array(ranking.ranking.prefix(top ?? .max))
-        if let out, !shown.isEmpty {
-            try write(ranking, shown, to: out)
-        } else if out == nil {
-            output.print(json: json(ranking, shown), table: table(shown, isWhole: output.format == .tsv))
-        }
+        let place = try perturbation.answer(
+            output, isEmpty: shown.isEmpty, json: { json(ranking, shown) }, table: { table(shown, isWhole: $0) })
         output.summary(
             "\(counted(ranking.ranking.count, "gene")) ranked over \(counted(ranking.fromCells, "cell")) towards "
                 + "\(counted(ranking.toCells, "cell")): \(grouped(ranking.forwards)) passes in "
-                + duration(ranking.seconds) + (shown.isEmpty ? "" : out.map { ", written to \($0)" } ?? ""))
+                + duration(ranking.seconds) + place)
         if shown.isEmpty {
             throw NothingFound(
                 message: "none of the genes is among what the model reads of \(minCells) or more of the "
                     + "\(ranking.fromCells) --from cells: name other genes, or lower --min-cells")
         }
-    }
-
-    private func write(_ ranking: KnockoutRanking, _ shown: [KnockoutRanking.Gene], to path: String) throws {
-        let text: String
-        switch output.format {
-        case .json: text = json(ranking, shown).text
-        case .tsv: text = table(shown, isWhole: true).tsv
-        case .table: text = path.hasSuffix(".json") ? json(ranking, shown).text : table(shown, isWhole: true).tsv
-        }
-        var file = try OutputFile(path)
-        try file.write(text + "\n")
-        try file.finish()
     }
 
     private func json(_ ranking: KnockoutRanking, _ shown: [KnockoutRanking.Gene]) -> JSON {
@@ -148,5 +128,3 @@ struct Knockouts: ParsableCommand {
         return table
     }
 }
-
-extension KnockoutOptions.Mode: ExpressibleByArgument {}

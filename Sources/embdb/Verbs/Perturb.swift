@@ -16,43 +16,30 @@ struct Perturb: ParsableCommand {
     @Argument(help: "The database file.") var database: String
     @Option(help: "The cells to be perturbed: an expression over obs.") var cells: String
     @Option(help: "all, genes separated by commas, or @FILE with one gene a line.") var genes: String
-    @Option(help: "delete or overexpress.") var mode = KnockoutOptions.Mode.delete
     @Flag(help: "All genes at once instead of one after the other.") var together = false
     @Option(help: "Report shifts towards these cells: an expression over obs.") var toward: String?
-    @Option(help: "At most so many cells, drawn by --seed (default: all).") var maxCells: Int?
-    @Option(help: "Write the answer to this file instead of stdout.") var out: String?
-    @Option(help: "Seed of --max-cells.") var seed: UInt64 = 0
+    @OptionGroup var perturbation: PerturbationOptions
     @OptionGroup var output: OutputOptions
-
-    func validate() throws {
-        if let maxCells, maxCells < 1 { throw ValidationError("--max-cells \(maxCells): give a whole number from 1") }
-    }
 
     func run() throws {
         var options = PerturbOptions(cells: cells, genes: try geneList(genes))
-        options.mode = mode
+        options.mode = perturbation.mode
         options.together = together
         options.toward = toward
-        options.maximumCells = maxCells
-        options.seed = seed
+        options.maximumCells = perturbation.maxCells
+        options.seed = perturbation.seed
         options.threads = output.threadCount
-        if let out { try OutputFile.check(out) }
-        let answer = try output.withControl { control in
+        let answer = try perturbation.withControl(output) { control in
             try Database.open(database).perturb(options: options, control: control)
         }
         output.noteUntrained(answer.model)
+        let place = try perturbation.answer(
+            output, isEmpty: answer.results.isEmpty, json: { json(answer) }, table: { table(answer, isWhole: $0) })
         output.summary(
             "\(answer.results.count) perturbations in \(answer.cells) cells: \(answer.forwards) passes in "
                 + duration(answer.seconds)
-                + (answer.leftOut > 0 ? "; \(answer.leftOut) left out: without the gene, or without another one" : ""))
-        if let out, !answer.results.isEmpty {
-            let isJSON = output.format == .json || (output.format == .table && out.hasSuffix(".json"))
-            var file = try OutputFile(out)
-            try file.write((isJSON ? json(answer).text : table(answer, isWhole: true).tsv) + "\n")
-            try file.finish()
-        } else if out == nil {
-            output.print(json: json(answer), table: table(answer, isWhole: output.format == .tsv))
-        }
+                + (answer.leftOut > 0 ? "; \(answer.leftOut) left out: without the gene, or without another one" : "")
+                + place)
         if answer.results.isEmpty {
             throw NothingFound(
                 message:

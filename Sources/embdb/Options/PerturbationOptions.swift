@@ -1,0 +1,41 @@
+public import ArgumentParser
+public import EmbDB
+
+/// What the verbs that perturb genes take alike.
+struct PerturbationOptions: ParsableArguments {
+    @Option(help: "delete or overexpress.") var mode = KnockoutOptions.Mode.delete
+    @Option(help: "At most so many of the perturbed cells, drawn by --seed (default: all).") var maxCells: Int?
+    @Option(help: "Seed of --max-cells.") var seed: UInt64 = 0
+    @Option(help: "Write the answer to this file instead of stdout.", completion: .file()) var out: String?
+
+    func validate() throws {
+        if let maxCells, maxCells < 1 { throw ValidationError("--max-cells \(maxCells): give a whole number from 1") }
+    }
+
+    /// Runs `body`, which may take long, after a look at whether its answer can be written.
+    func withControl<R>(_ output: OutputOptions, _ body: (Control) throws -> R) throws -> R {
+        if let out { try OutputFile.check(out) }
+        return try output.withControl(body)
+    }
+
+    /// The answer, to `--out` (as its ending or --format says) or on stdout. One that is empty takes no file's place.
+    ///
+    /// - Parameter table: whether it is with the columns that a terminal does not need.
+    /// - Returns: where it was written to, for the summary.
+    func answer(
+        _ output: OutputOptions, isEmpty: Bool, json: () -> JSON, table: (_ isWhole: Bool) -> TextTable
+    ) throws -> String {
+        guard let out else {
+            output.print(json: json(), table: table(output.format == .tsv))
+            return ""
+        }
+        if isEmpty { return "" }
+        let isJSON = output.format == .json || (output.format == .table && out.hasSuffix(".json"))
+        var file = try OutputFile(out)
+        try file.write((isJSON ? json().text : table(true).tsv) + "\n")
+        try file.finish()
+        return ", written to \(out)"
+    }
+}
+
+extension KnockoutOptions.Mode: ExpressibleByArgument {}
