@@ -28,10 +28,10 @@ extension Database {
             if let target {
                 func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
                 try OutputFile.refuseDatabase(target)
-                try ReplacedH5AD.check(target, for: .annotatedCopy)
                 guard place(target) != place(file.path) else {
                     throw EmbDBError(.usage, "the file to write is the one to read (\(target)): name another")
                 }
+                try ReplacedH5AD.check(target, for: .annotatedCopy)
             }
             return try annotate(file, options, target, control)
         }

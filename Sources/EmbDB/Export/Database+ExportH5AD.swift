@@ -8,7 +8,8 @@ extension Database {
     /// column by its type, missing values missing; the embeddings in obsm (float32 [cells, dimension], as computed, in
     /// order of ingestion), as `X_embdb`, or under the key from which they were imported; how they were made in
     /// `uns["embdb"]`. There are no genes and no counts. Categories are sorted, and those that no cell has are left out.
-    /// A file of cells that is there and was not written by this is never replaced. A slash in a column's name, which HDF5 cannot hold, becomes `_`, with a warning.
+    /// A slash in a column's name, which HDF5 cannot hold, becomes `_`, with a warning. A file that is there is replaced
+    /// only if it is such an export.
     ///
     /// - Returns: the number of cells.
     /// - Throws: as ``exportEmbeddings(to:control:)``.
