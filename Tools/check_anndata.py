@@ -9,6 +9,12 @@ pins: anndata==0.10.9 h5py==3.12.1 numpy==1.26.4 pandas==2.2.3 scipy==1.14.1
   check_anndata.py copy SOURCE.h5ad COPY.h5ad [NEW COLUMN OR obsm/KEY]...
       every group, dataset and attribute of the source is in the copy, to the bit; the new columns and matrices, and nothing else, are
       there beside it, and anndata reads them.
+  check_anndata.py labels ANNOTATED.h5ad ANNOTATED.tsv LABEL
+      the labels that were written are those of the table; cells that the table does not have, have missing values.
+  check_anndata.py write-old COUNTS.h5ad OLD.h5ad
+      the cells as an old anndata writes them: categories beside their columns.
+
+writes old files: anndata==0.7.8 h5py==3.8.0 numpy==1.23.5 pandas==1.5.3 scipy==1.10.1
 """
 import sys
 import warnings
@@ -17,6 +23,7 @@ import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 warnings.filterwarnings("ignore", message=".*Observation names are not unique.*|.*Variable names are not unique.*")
 
@@ -164,7 +171,12 @@ def check_copy(source, copy, *new):
         paths |= {f"obs/__categories/{name}" for name in columns}
         same_attributes(a, b, "/")
         count = same_group(a, b, "", paths)
-    before, after = ad.read_h5ad(source), ad.read_h5ad(copy)
+    try:
+        before = ad.read_h5ad(source)
+    except Exception:  # anndata throws whatever the step throws that fails.
+        print(f"  {copy}: {count} datasets as in {source}, which this anndata does not read")
+        return
+    after = ad.read_h5ad(copy)
     order = list(before.obs.columns) + [name for name in columns if name not in before.obs.columns]
     if list(after.obs.columns) != order:
         fail(f"{copy}: the columns of obs are {list(after.obs.columns)}")
@@ -174,12 +186,68 @@ def check_copy(source, copy, *new):
     for name in matrices:
         if after.obsm[name].dtype != np.float32 or len(after.obsm[name]) != after.n_obs:
             fail(f"{copy}: obsm {name} is {after.obsm[name].dtype} {after.obsm[name].shape}")
-    print(f"  {copy}: {count} datasets as in {source}; new:",
-          ", ".join([f"{name} ({after.obs[name].dtype})" for name in columns] + [f"obsm/{name}" for name in matrices]))
+    print(f"  {copy}: {count} datasets as in {source}, {len(paths)} elements are new")
+
+
+def check_labels(annotated, tsv, label):
+    try:
+        from anndata.io import read_elem
+    except ImportError:
+        from anndata.experimental import read_elem  # before 0.11
+    # One by one: another part of the file may be beyond this anndata.
+    names = {f"embdb_{label}": "label", f"embdb_{label}_confidence": "confidence", f"embdb_{label}_runner_up": "runner_up",
+             "embdb_nearest_distance": "nearest_distance", "embdb_unknown": "unknown"}
+    with h5py.File(annotated) as file:
+        rows = read_elem(file["obsm/X_embdb"])
+        index = file["obs"][file["obs"].attrs["_index"]]
+        index = index["values"] if isinstance(index, h5py.Group) else index
+        obs = pd.DataFrame({name: read_elem(file["obs"][name]) for name in names}, index=index.asstr()[()])
+    table = pd.read_csv(tsv, sep="\t", dtype=str, keep_default_na=False).set_index("cell")
+    known = obs.index.isin(table.index)
+    if known.sum() != len(table):
+        fail(f"{annotated}: {known.sum()} of the table's {len(table)} cells are there")
+    for column, name in names.items():
+        if obs.loc[~known, column].notna().any():
+            fail(f"{annotated}: {column} is not missing where the table has no cell")
+        stored, expected = obs.loc[known, column], list(table.loc[obs.index[known], name])
+        if name in ("confidence", "nearest_distance"):
+            # The table has as many digits as tell a float32 from the next.
+            equal = np.array_equal(stored.to_numpy(np.float32), np.array([number(value) for value in expected], np.float32),
+                                   equal_nan=True)
+        elif name == "unknown":
+            equal = [str(bool(value)).lower() for value in stored] == expected
+        else:
+            equal = isinstance(stored.dtype, pd.CategoricalDtype) and [text(v) for v in stored.astype(object)] == expected
+        if not equal:
+            fail(f"{annotated}: {column} ({stored.dtype}) is not what the table says")
+    if not np.isfinite(rows[known]).all() or not np.isnan(rows[~known]).all():
+        fail(f"{annotated}: the embeddings are not those of the table's cells")
+    print(f"  {annotated}: {len(table)} of {len(obs)} cells have the labels of {tsv}")
+
+
+def write_old(counts, old):
+    with h5py.File(counts) as file:
+        matrix = sparse.csr_matrix(
+            tuple(file["X"][name][()] for name in ("data", "indices", "indptr")), shape=file["X"].attrs["shape"])
+    cells, genes = matrix.shape
+    numbers = np.arange(cells)
+    data = ad.AnnData(
+        X=matrix, dtype=matrix.dtype,
+        obs=pd.DataFrame({
+            "kind": pd.Categorical.from_codes(numbers % 3 - 1, ["B cell", "T cell"]),
+            "stage": pd.Categorical.from_codes(numbers % 2, ["early", "late"], ordered=True),
+            "cluster": numbers, "share": numbers / 7, "flag": numbers % 2 == 0, "note": [f"note {i}" for i in numbers],
+        }, index=[f"cell{i}" for i in numbers]),
+        var=pd.DataFrame(
+            {"biotype": pd.Categorical(["protein_coding", "lncRNA"] * genes)[:genes]}, index=[f"gene{i}" for i in range(genes)]),
+        obsm={"X_pca": np.outer(numbers, [1, 0.5]).astype(np.float32)},
+        uns={"colors": np.array(["#ff0000", "#00ff00"]), "settings": {"k": 15}})
+    data.raw = data
+    data.write_h5ad(old, compression="gzip")
 
 
 if __name__ == "__main__":
-    checks = {"export": check_export, "copy": check_copy}
+    checks = {"export": check_export, "copy": check_copy, "labels": check_labels, "write-old": write_old}
     if len(sys.argv) < 4 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     checks[sys.argv[1]](*sys.argv[2:])

@@ -171,6 +171,16 @@ private func fixture(_ name: String) -> String {
         #expect(error?.code == .stopped)
     }
 
+    @Test("what macOS leaves beside the files of a folder is no second matrix")
+    func hiddenFiles() throws {
+        let folder = try TemporaryFolder()
+        for name in try FileManager.default.contentsOfDirectory(atPath: fixture("mtx_v3")) {
+            try FileManager.default.copyItem(atPath: fixture("mtx_v3") + "/" + name, toPath: folder.file(name))
+            try Data([0, 5, 0x16, 7]).write(to: URL(fileURLWithPath: folder.file("._" + name)))
+        }
+        #expect(try CellFile(path: folder.path).cellCount == Fixture.cells)
+    }
+
     @Test("formats that are not read are refused by name, with what to do")
     func refused() throws {
         let folder = try TemporaryFolder()

@@ -1,5 +1,6 @@
 import AnnData
 import Foundation
+import Numerics
 import TestSupport
 import Testing
 
@@ -106,9 +107,84 @@ import Testing
         }
         #expect(error(Fixture.path("frames"), 22)?.code == .inconsistent)
         #expect(error(Fixture.path("not_anndata"), Self.n)?.code == .notAnnData)
+        #expect(error(Fixture.path("Formats/tables"), Self.n)?.code == .unsupportedEncoding)
+        #expect(throws: AnnDataError.self) { try H5ADWriter.canCopy(Fixture.path("Formats/tables")) }
         #expect(error(folder.file("no"), Self.n)?.code == .notFound)
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["copy.h5ad"])
+    }
+
+    /// The error of a copy of `source` with a new column, over a file that is there.
+    private func copied(_ source: String) throws -> AnnDataError? {
+        try "old".write(toFile: path, atomically: true, encoding: .utf8)
+        let failure = thrown { () throws(AnnDataError) in
+            do {
+                try H5ADWriter.copy(
+                    source, to: path, cellCount: Self.n, columns: [NewColumn(name: "label", values: Self.labels)],
+                    matrices: [Self.matrix("X_embdb")])
+            } catch let error as AnnDataError {
+                throw error
+            } catch {
+                Issue.record("\(error)")
+            }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["copy.h5ad"])
+        if let failure {
+            #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
+            #expect(failure.file == source && !failure.description.contains("\n"), "\(failure)")
+        } else if (try? CellFile(path: source)) != nil {
+            // What was damaged and is not looked at is copied as it is.
+            #expect(try CellFile(path: path).obs.column(named: "label").read(rows: 0..<Self.n) == Self.labels)
+        }
+        return failure
+    }
+
+    @Test("a source that is cut is an error; nothing stays behind, and the target stays as it was")
+    func cut() throws {
+        let damaged = try TemporaryFolder()
+        let original = try Data(contentsOf: URL(fileURLWithPath: Fixture.path("frames")))
+        let source = damaged.file("cut.h5ad")
+        for cut in 0..<20 {
+            try original.prefix(original.count * cut / 20).write(to: URL(fileURLWithPath: source))
+            #expect(try copied(source)?.code == (cut == 0 ? .empty : .truncated))
+        }
+    }
+
+    @Test(
+        "a source with flipped bytes is copied whole or an error; nothing stays behind",
+        arguments: ["frames", "csr_newest_format"])
+    func flipped(_ name: String) throws {
+        let damaged = try TemporaryFolder()
+        let original = try Data(contentsOf: URL(fileURLWithPath: Fixture.path(name)))
+        let source = damaged.file("flipped.h5ad")
+        var random = SeededRandom(seed: 31)
+        // Damage where something is: most of a small file is unused space.
+        let used = original.indices.filter { original[$0] != 0 }
+        var refused = 0
+        for _ in 0..<60 {
+            var bytes = original
+            for _ in 0..<1 + Int(random.next() % 400) {
+                bytes[used[Int(random.next() % UInt64(used.count))]] = UInt8(truncatingIfNeeded: random.next())
+            }
+            try bytes.write(to: URL(fileURLWithPath: source))
+            if try copied(source) != nil { refused += 1 }
+        }
+        #expect(refused > 5 && refused < 60)
+    }
+
+    @Test("a link is followed as the system does it, where `..` stands behind a folder that is a link")
+    func linked() throws {
+        let files = FileManager.default
+        try files.createDirectory(atPath: folder.file("disk/project"), withIntermediateDirectories: true)
+        try files.createDirectory(atPath: folder.file("disk/data"), withIntermediateDirectories: true)
+        try files.createSymbolicLink(atPath: folder.file("project"), withDestinationPath: "disk/project")
+        try files.createSymbolicLink(
+            atPath: folder.file("project/copy.h5ad"), withDestinationPath: "../data/copy.h5ad")
+        try H5ADWriter.copy(
+            Fixture.path("frames"), to: folder.file("project/copy.h5ad"), cellCount: Self.n, columns: [], matrices: [])
+        #expect(try CellFile(path: folder.file("disk/data/copy.h5ad")).cellCount == Self.n)
+        #expect(try files.contentsOfDirectory(atPath: folder.path).sorted() == ["disk", "project"])
+        #expect(try files.contentsOfDirectory(atPath: folder.file("disk/project")) == ["copy.h5ad"])
     }
 
     @Test("a target that cannot be written is an error, and nothing stays behind")

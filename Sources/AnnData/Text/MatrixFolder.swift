@@ -15,7 +15,10 @@ struct MatrixFolder {
 
     /// The only matrix in the folder; nil if there is none.
     init?(folder: String, names: [String]) throws(AnnDataError) {
-        let found = names.filter { name in Self.matrixNames.contains(where: name.hasSuffix) }.sorted()
+        // On disks of other systems macOS puts a file `._NAME` beside each file.
+        let found = names.filter { name in
+            !name.hasPrefix(".") && Self.matrixNames.contains(where: name.hasSuffix)
+        }.sorted()
         guard let name = found.first else { return nil }
         guard found.count == 1 else {
             throw AnnDataError(

@@ -45,18 +45,10 @@ final class TemporaryFile: Sendable {
         if entries.count != count {
             entries = [Entry](repeating: Entry(cell: 0, gene: 0, value: 0), count: count)
         }
-        var code: Int32 = 0
-        entries.withUnsafeMutableBytes { bytes in
-            var done = 0
-            while done < bytes.count {
-                let length = pread(
+        let code = entries.withUnsafeMutableBytes { bytes in
+            Self.repeated(bytes.count) { done in
+                pread(
                     descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, first * Self.entryBytes + done)
-                if length < 0, errno == EINTR { continue }
-                guard length > 0 else {
-                    code = length < 0 ? errno : EIO
-                    return
-                }
-                done += length
             }
         }
         if code != 0 { throw failure(code) }
@@ -64,21 +56,29 @@ final class TemporaryFile: Sendable {
 
     /// Writes `entries` from the place `first` on.
     func write(_ entries: [Entry], at first: Int) throws(AnnDataError) {
-        var code: Int32 = 0
-        entries.withUnsafeBytes { bytes in
-            var done = 0
-            while done < bytes.count {
-                let length = pwrite(
+        let code = entries.withUnsafeBytes { bytes in
+            Self.repeated(bytes.count) { done in
+                pwrite(
                     descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, first * Self.entryBytes + done)
-                if length < 0, errno == EINTR { continue }
-                guard length > 0 else {
-                    code = length < 0 ? errno : EIO
-                    return
-                }
-                done += length
             }
         }
         if code != 0 { throw failure(code) }
+    }
+
+    /// Calls `move`, which reads or writes some of what is behind `done` bytes, until all `count` are done.
+    ///
+    /// - Returns: the system's error; 0 for none.
+    private static func repeated(_ count: Int, _ move: (_ done: Int) -> Int) -> Int32 {
+        var done = 0
+        while done < count {
+            let length = move(done)
+            if length > 0 {
+                done += length
+            } else if length == 0 || errno != EINTR {
+                return length == 0 ? EIO : errno
+            }
+        }
+        return 0
     }
 
     private func failure(_ code: Int32) -> AnnDataError {

@@ -20,8 +20,7 @@ extension H5ADWriter {
                 try writeTexts(present, to: path)
             } else {
                 // anndata has read nullable-string-array since 0.11 alone; any release reads categories.
-                let (codes, names) = Self.categories(of: texts)
-                try writeCategories(codes, names, isOrdered: false, to: path)
+                try write(.categories(of: texts), to: path)
             }
         case .numbers(let numbers): try writeArray(numbers, .float64, to: path)
         case .integers(let numbers):
@@ -151,16 +150,5 @@ extension H5ADWriter {
             }
         }
         if let failure { throw failure }
-    }
-
-    /// Texts as codes of their names in the order of their bytes, as pandas sorts them; −1 for missing ones.
-    private static func categories(of texts: [String?]) -> (codes: [Int32], names: [String]) {
-        var codeOf: [[UInt8]: Int32] = [:]
-        let names = Set(texts.compactMap { $0.map { Array($0.utf8) } }).sorted { $0.lexicographicallyPrecedes($1) }
-        for (code, name) in names.enumerated() { codeOf[name] = Int32(code) }
-        return (
-            texts.map { text in text.flatMap { codeOf[Array($0.utf8)] } ?? -1 },
-            names.map { String(decoding: $0, as: UTF8.self) }
-        )
     }
 }

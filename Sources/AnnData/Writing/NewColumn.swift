@@ -34,4 +34,15 @@ extension ColumnValues {
         case .booleans(let values): values.count
         }
     }
+
+    /// Texts as categories in the order of their bytes, as pandas sorts them; nil is missing. By bytes, too, they are
+    /// equal: Swift takes composed and decomposed characters for the same.
+    package static func categories(of texts: [String?]) -> ColumnValues {
+        var codeOf: [[UInt8]: Int32] = [:]
+        let names = Set(texts.compactMap { $0.map { Array($0.utf8) } }).sorted { $0.lexicographicallyPrecedes($1) }
+        for (code, name) in names.enumerated() { codeOf[name] = Int32(code) }
+        return .categories(
+            codes: texts.map { text in text.flatMap { codeOf[Array($0.utf8)] } ?? -1 },
+            names: names.map { String(decoding: $0, as: UTF8.self) }, ordered: false)
+    }
 }

@@ -3,15 +3,15 @@ internal import Glibc
 
 /// A file that appears under its name only when it is complete: written beside it, synced, renamed. A symbolic link is
 /// followed, not replaced; what is no regular file is refused.
-final class ReplacedFile {
+package final class ReplacedFile {
     /// Where the bytes go first.
-    let temporary: String
+    package let temporary: String
     private let path: String
     private let target: String
     private var isFinished = false
 
     /// - Throws: `notWritten` if it cannot be written there.
-    init(_ path: String) throws(AnnDataError) {
+    package init(_ path: String) throws(AnnDataError) {
         self.path = path
         target = Self.followLinks(path)
         temporary = target + ".embdb-partial-\(UUID().uuidString)"
@@ -22,7 +22,7 @@ final class ReplacedFile {
             }
             guard info.st_mode & S_IFMT == S_IFREG else {
                 throw AnnDataError(
-                    .notWritten, file: path, "HDF5 cannot be written to a pipe or a device",
+                    .notWritten, file: path, "a pipe or a device, not a file",
                     advice: "name a file to write")
             }
         }
@@ -67,7 +67,7 @@ final class ReplacedFile {
     }
 
     /// Gives the file its name.
-    func finish() throws(AnnDataError) {
+    package func finish() throws(AnnDataError) {
         let descriptor = open(temporary, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure(path, errno) }
         let isSynced = fsync(descriptor) == 0
@@ -80,12 +80,17 @@ final class ReplacedFile {
 
     /// Where `path` leads, also if nothing is there yet. The system gives up after as many links.
     private static func followLinks(_ path: String) -> String {
-        var url = URL(fileURLWithPath: path)
+        var path = path
+        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
         for _ in 0..<40 {
-            guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: url.path) else { break }
-            url = URL(fileURLWithPath: next, relativeTo: url.deletingLastPathComponent()).absoluteURL
+            let length = readlink(path, &bytes, bytes.count)
+            guard length > 0 else { break }
+            let next = String(decoding: bytes[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            // What `..` means behind a folder that is a link itself, the system knows.
+            let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+            path = next.hasPrefix("/") ? next : folder + next
         }
-        return url.path
+        return path
     }
 
     private static func failure(_ path: String, _ code: Int32) -> AnnDataError {

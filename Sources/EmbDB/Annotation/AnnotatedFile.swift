@@ -16,14 +16,7 @@ struct AnnotatedFile {
         func text(_ name: String, _ value: (Annotation.Cell) -> String?) -> NewColumn {
             var texts = [String?](repeating: nil, count: cellCount)
             for cell in annotation.cells { texts[cell.row] = value(cell) }
-            // By bytes: to Swift, texts that Unicode calls equivalent are equal.
-            let names = Set(texts.compactMap { $0.map { Array($0.utf8) } }).sorted { $0.lexicographicallyPrecedes($1) }
-            let codeOf = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, Int32($0)) })
-            return NewColumn(
-                name: Self.prefix + name,
-                values: .categories(
-                    codes: texts.map { $0.flatMap { codeOf[Array($0.utf8)] } ?? -1 },
-                    names: names.map { String(decoding: $0, as: UTF8.self) }, ordered: false))
+            return NewColumn(name: Self.prefix + name, values: .categories(of: texts))
         }
         func number(_ name: String, _ value: (Annotation.Cell) -> Double?) -> NewColumn {
             var numbers = [Double](repeating: .nan, count: cellCount)

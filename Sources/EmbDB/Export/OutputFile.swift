@@ -1,34 +1,26 @@
+internal import AnnData
 internal import Foundation
 
 /// A file that appears under its name only when it is complete: written beside it, synced, renamed. What is no regular
 /// file (a pipe, a device, /dev/stdout) is written straight, and a symbolic link is followed, not replaced.
 package struct OutputFile: ~Copyable {
     private let path: String
-    /// Where the bytes go first; nil for what is written straight.
-    private let temporary: String?
-    private let target: String
+    /// Nil for what is written straight.
+    private let replaced: ReplacedFile?
     private let handle: FileHandle
     private var buffer: [UInt8] = []
-    private var finished = false
 
     /// - Throws: ``EmbDBError/Code/storage`` if it cannot be written there.
     package init(_ path: String) throws(EmbDBError) {
         self.path = path
         var info = stat()
-        let isSpecial = stat(path, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
-        guard !isSpecial || info.st_mode & S_IFMT != S_IFDIR else {
-            throw EmbDBError(.storage, "a folder, not a file (\(path)): name the file to write")
-        }
-        // A link to a pipe (/dev/stdout) leads to what has no name.
-        let target = isSpecial ? path : Self.followLinks(path)
+        let isSpecial = stat(path, &info) == 0 && ![S_IFREG, S_IFDIR].contains(info.st_mode & S_IFMT)
         if !isSpecial { try Self.refuseDatabase(path) }
-        let temporary = isSpecial ? nil : target + ".embdb-partial-\(UUID().uuidString)"
-        if let temporary { _ = FileManager.default.createFile(atPath: temporary, contents: nil) }
-        guard let handle = FileHandle(forWritingAtPath: temporary ?? target) else {
+        let replaced = try isSpecial ? nil : withEmbDBErrors { try ReplacedFile(path) }
+        guard let handle = FileHandle(forWritingAtPath: replaced?.temporary ?? path) else {
             throw EmbDBError(.storage, "cannot write there (\(path)): check the folder and its permissions")
         }
-        self.target = target
-        self.temporary = temporary
+        self.replaced = replaced
         self.handle = handle
     }
 
@@ -55,20 +47,7 @@ package struct OutputFile: ~Copyable {
         throw EmbDBError(.usage, "the file to write is a database (\(path)): name another file")
     }
 
-    /// Where `path` leads, also if nothing is there yet. The system gives up after as many links.
-    private static func followLinks(_ path: String) -> String {
-        var url = URL(fileURLWithPath: path)
-        for _ in 0..<40 {
-            guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: url.path) else { break }
-            url = URL(fileURLWithPath: next, relativeTo: url.deletingLastPathComponent()).absoluteURL
-        }
-        return url.path
-    }
-
-    deinit {
-        try? handle.close()
-        if !finished, let temporary { try? FileManager.default.removeItem(atPath: temporary) }
-    }
+    deinit { try? handle.close() }
 
     package mutating func write(_ bytes: some Sequence<UInt8>) throws(EmbDBError) {
         buffer.append(contentsOf: bytes)
@@ -89,16 +68,7 @@ package struct OutputFile: ~Copyable {
     /// Writes what is left and gives the file its name.
     package mutating func finish() throws(EmbDBError) {
         try flush()
-        guard let temporary else { return }
-        do {
-            try handle.synchronize()
-        } catch {
-            throw failed(error)
-        }
-        guard rename(temporary, target) == 0 else {
-            throw EmbDBError(.storage, "cannot write there (\(path)): check the folder and its permissions")
-        }
-        finished = true
+        try withEmbDBErrors { try replaced?.finish() }
     }
 
     private func failed(_ error: any Error) -> EmbDBError {
