@@ -47,7 +47,7 @@ package struct GeneSums: Sendable {
                 throw TransformerError(
                     .notEnoughMemory,
                     detail:
-                        "not enough memory for the sums of a group's genes (\(tokens * dimension >> 17) MiB): group "
+                        "not enough memory for the sums of a group's genes (\(max(1, tokens * dimension >> 17)) MiB): group "
                         + "genes by a column of fewer values, or free some memory")
             }
             self.sums = sums.bindMemory(to: Int64.self, capacity: tokens * dimension)
