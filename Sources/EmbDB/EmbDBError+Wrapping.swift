@@ -27,7 +27,8 @@ extension EmbDBError {
             self.init(
                 Self.code(of: error), isOfCell ? error.description : error.detail, underlying: error)
         case let error as BLASError:
-            self.init(.model, error.description, underlying: error)
+            let isOfMemory = if case .noMemory = error { true } else { false }
+            self.init(isOfMemory ? .memory : .model, error.description, underlying: error)
         default:
             self.init(code, "\(error)")
         }

@@ -72,7 +72,7 @@ struct EmbDBCommand: ParsableCommand {
         if message.isEmpty { message = "wrong usage" }
         if !message.hasPrefix("-") { message = message.prefix(1).lowercased() + message.dropFirst() }
         while message.last == "." { message.removeLast() }
-        message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        message = message.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         Console.note("embdb: \(message)" + (message.contains(": ") ? "" : ": see the usage above"))
         Foundation.exit(code)
     }

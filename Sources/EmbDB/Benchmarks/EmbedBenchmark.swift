@@ -35,7 +35,7 @@ package enum EmbedBenchmark {
         control: Control = Control()
     ) throws(EmbDBError) -> Result {
         try withEmbDBErrors {
-            try BLAS.selfCheck()
+            try BLAS.selfCheck(threads: threads)
             let model = try ModelFolder.load(model, dictionaries: dictionaries, warning: control.warning)
             let configuration = model.configuration
             let length = length ?? configuration.maximumLength
