@@ -35,7 +35,8 @@ package enum BLAS {
     /// for ever, and one small product against a plain loop. Some OpenBLAS versions choose a kernel that is wrong on
     /// newer CPUs; this finds it before it spoils embeddings.
     package static func selfCheck(threads: Int) throws(BLASError) {
-        let bytes = threads * bytesPerThread
+        // Loops run on one thread at least; so many would take more addresses than there are.
+        let bytes = min(max(1, threads), 1 << 24) * bytesPerThread
         // Address space alone: nothing is touched.
         let room = mmap(nil, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         guard room != MAP_FAILED else { throw .noMemory(bytes) }
