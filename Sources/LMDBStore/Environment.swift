@@ -20,6 +20,9 @@ package final class Environment: Sendable {
         case create
     }
 
+    /// Tables that a file may have.
+    package static let maximumTables = EnvironmentCore.maximumTables
+
     package let path: String
     package let mode: Mode
     private let core: EnvironmentCore

@@ -19,6 +19,7 @@ struct WrongInputFiles {
     func argument(_ text: String, new: String) -> String {
         switch text {
         case "DB": return bench.database
+        case "DB-lock": return bench.database + "-lock"
         case "NEW": return new
         case "MODEL": return bench.model
         case "BRACKETS":
@@ -73,6 +74,8 @@ struct WrongInputFiles {
         }
         let vectors = NumPyFile.bytes([[1, 2, 3], [4, 5, 6]])
         try put("vectors.npy", vectors)
+        try put("vectors.tsv", vectors)
+        try put("genes.txt", Data("TTN\n".utf8))
         try put("cut.npy", vectors.dropLast(5))
     }
 

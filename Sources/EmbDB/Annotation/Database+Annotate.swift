@@ -32,6 +32,8 @@ extension Database {
                     throw EmbDBError(.usage, "the file to write is the one to read (\(target)): name another")
                 }
                 try ReplacedH5AD.check(target, for: .annotatedCopy)
+                // Nobody wants to hear after hours that there is no such folder.
+                _ = try ReplacedFile(target)
             }
             return try annotate(file, options, target, control)
         }

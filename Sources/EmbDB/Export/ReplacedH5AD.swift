@@ -28,8 +28,9 @@ enum ReplacedH5AD {
         {
             return
         }
+        let what = kind == .export ? "export of a database" : "annotated copy"
         throw EmbDBError(
             .usage,
-            "there is a file that holds something else (\(path)): name another file to write, or remove that one first")
+            "there is a file that is no \(what) (\(path)): name another file to write, or remove that one first")
     }
 }

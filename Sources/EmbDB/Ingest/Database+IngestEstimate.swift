@@ -17,6 +17,11 @@ extension Database {
             let start = Date()
             let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
             let database = size > 0 ? try open(path) : nil
+            // Not made now, but the ingest would not be able to.
+            let folder = (path as NSString).deletingLastPathComponent
+            guard database != nil || FileManager.default.fileExists(atPath: folder.isEmpty ? "." : folder) else {
+                throw EmbDBError(.notFound, "there is no such folder (\(folder)): make it first")
+            }
             var run = try IngestRun(reading: database, path: path, files: files, options: options, control: control)
             var estimate = try run.estimate(reading: database, since: start)
             estimate.report.seconds = Date().timeIntervalSince(start)

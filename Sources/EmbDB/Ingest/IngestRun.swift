@@ -143,6 +143,13 @@ struct IngestRun {
                 .nothingFound,
                 "there are no cells (\(sources.map(\.path).joined(separator: ", "))): check the file")
         }
+        _ = try ObsSchema.union(state.columns, sources)
+        for source in sources {
+            guard case .vectors(let vectors) = source.content else { continue }
+            try vectors.check(
+                selected: source.selected, metric: EmbeddingMetric(rawValue: settings.metric) ?? .cosine,
+                control: control)
+        }
         return check.alreadyPresent
     }
 

@@ -1,10 +1,14 @@
 internal import AnnData
+internal import LMDBStore
 
 /// The obs columns of the database after an ingest: those it has, and those that the files add.
 enum ObsSchema {
+    /// A column takes a table of the file, one of names another for those. The other tables are some twenty.
+    private static let largestTableCount = Environment.maximumTables - 64
+
     /// The union of `columns` and the sources' columns, in order of appearance.
     ///
-    /// - Throws: ``EmbDBError/Code/input`` for a column whose type changes; it names both.
+    /// - Throws: ``EmbDBError/Code/input`` for a column whose type changes; it names both; for too many columns.
     static func union(
         _ columns: [ObsColumnDescription], _ sources: [CellSource]
     ) throws -> [ObsColumnDescription] {
@@ -26,6 +30,14 @@ enum ObsSchema {
                             + "\(kind.rawValue) in \(source.path): convert one of them, or rename it")
                 }
             }
+        }
+        guard result.reduce(0, { $0 + ($1.kind == .category || $1.kind == .boolean ? 2 : 1) }) <= largestTableCount
+        else {
+            throw EmbDBError(
+                .input,
+                "there are \(result.count) obs columns (\(sources.map(\.path).joined(separator: ", "))): a database keeps "
+                    + "\(largestTableCount / 2) of them, or \(largestTableCount) that hold numbers; drop some in Python "
+                    + "(adata.obs = adata.obs[[…]])")
         }
         return result
     }

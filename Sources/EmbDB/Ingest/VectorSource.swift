@@ -25,10 +25,26 @@ struct VectorSource {
         }
     }
 
+    /// Reads all vectors, before anything is written.
+    ///
+    /// - Throws: as ``read(_:selected:metric:into:)``.
+    func check(selected: Bitmap, metric: EmbeddingMetric, control: Control) throws {
+        var values: [Float] = []
+        let step = max(1, (1 << 20) / dimension)
+        for first in stride(from: 0, to: selected.count, by: step) {
+            try control.checkCancelled("stopped; nothing was written")
+            control.progress(.init(unit: "cells", phase: "checking embeddings", done: first, total: selected.count))
+            try read(first..<min(selected.count, first + step), selected: selected, metric: metric, into: &values)
+        }
+    }
+
+    /// A squared distance of two vectors is at most four times as much, and has to be an f32.
+    private static let largestSquares = Double(Float.greatestFiniteMagnitude) / 5
+
     /// Replaces `values` by the vectors of `rows` [rows.count, dimension].
     ///
-    /// - Throws: ``EmbDBError/Code/input`` for a vector of a row in `selected` that holds NaN or an infinite value, or
-    ///   that is all zeros where `metric` is cosine: it points nowhere.
+    /// - Throws: ``EmbDBError/Code/input`` for a vector of a row in `selected` that holds NaN or an infinite value, that
+    ///   is all zeros where `metric` is cosine (it points nowhere), or else is so long that f32 has no distance for it.
     func read(
         _ rows: Range<Int>, selected: Bitmap, metric: EmbeddingMetric, into values: inout [Float]
     ) throws {
@@ -43,6 +59,12 @@ struct VectorSource {
                     .input,
                     "a value of an embedding is \(vector[column].isNaN ? "NaN" : "infinite") (\(path), obsm/\(key), row "
                         + "\(row), column \(column - vector.startIndex)): mend it, or leave the cell out by --where")
+            }
+            guard squares <= Self.largestSquares || metric == .cosine else {
+                throw EmbDBError(
+                    .input,
+                    "an embedding has the length \(squares.squareRoot()), beyond what can be compared (\(path), obsm/\(key), "
+                        + "row \(row)): scale the embeddings down, or give --metric cosine")
             }
             guard squares > 0 || metric != .cosine else {
                 throw EmbDBError(

@@ -5,8 +5,15 @@ internal import Foundation
 func geneList(_ text: String) throws -> [String]? {
     if text == "all" { return nil }
     if text.hasPrefix("@") {
-        guard let content = try? String(contentsOfFile: String(text.dropFirst()), encoding: .utf8) else {
-            throw EmbDBError(.usage, "--genes \(text): the file cannot be read: check that it is there and is text")
+        let data: Data?
+        do {
+            // Of a pipe as well, whose size nobody knows.
+            data = try FileHandle(forReadingFrom: URL(fileURLWithPath: String(text.dropFirst()))).readToEnd()
+        } catch {
+            throw EmbDBError(.usage, "--genes \(text): the file cannot be read: check that it is there")
+        }
+        guard let content = String(data: data ?? Data(), encoding: .utf8) else {
+            throw EmbDBError(.usage, "--genes \(text): the file is no text in UTF-8: save it as such")
         }
         let names = content.split(whereSeparator: \.isNewline).flatMap { line in
             list(String(line.prefix { $0 != "#" }))

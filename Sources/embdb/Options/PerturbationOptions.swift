@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import EmbDB
+internal import Foundation
 
 /// What the verbs that perturb genes take alike.
 struct PerturbationOptions: ParsableArguments {
@@ -13,8 +14,16 @@ struct PerturbationOptions: ParsableArguments {
     }
 
     /// Runs `body`, which may take long, after a look at whether its answer can be written.
-    func withControl<R>(_ output: OutputOptions, _ body: (Control) throws -> R) throws -> R {
-        if let out { try OutputFile.check(out) }
+    ///
+    /// - Parameter genes: as `--genes` has them; a file of them is not to be written over.
+    func withControl<R>(_ output: OutputOptions, genes: String, _ body: (Control) throws -> R) throws -> R {
+        if let out {
+            func place(_ path: String) -> URL { URL(fileURLWithPath: path).resolvingSymlinksInPath() }
+            guard !genes.hasPrefix("@") || place(String(genes.dropFirst())) != place(out) else {
+                throw EmbDBError(.usage, "--out \(out): the file to write is the list of genes: name another")
+            }
+            try OutputFile.check(out)
+        }
         return try output.withControl(body)
     }
 

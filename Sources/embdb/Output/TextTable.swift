@@ -77,7 +77,7 @@ struct TextTable {
 
     /// Tab separated, with a header; tabs and line ends inside of a value become spaces.
     var tsv: String {
-        ([columns.map(\.name)] + rows.map { $0.map(\.full) }).map { $0.joined(separator: "\t") }
+        ([columns.map { Cell.text($0.name).full }] + rows.map { $0.map(\.full) }).map { $0.joined(separator: "\t") }
             .joined(separator: "\n")
     }
 

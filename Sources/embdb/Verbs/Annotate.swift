@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import EmbDB
+internal import Foundation
 
 struct Annotate: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -64,7 +65,8 @@ struct Annotate: ParsableCommand {
         options.threads = output.threadCount
         var cells = reading.file(file)
         cells.filter = filter
-        if let out { try OutputFile.check(out) }
+        if let out { try checkPlace(out) }
+        if let out, isTable { try OutputFile.check(out) }
         let annotation = try output.withControl { control in
             let database = try Database.open(database)
             return try database.annotate(
@@ -79,6 +81,17 @@ struct Annotate: ParsableCommand {
             output.print(json: json(annotation), table: table(annotation))
         }
         output.summary(summary(annotation))
+    }
+
+    /// An mtx is a folder of files, none of which is to be written over.
+    private func checkPlace(_ out: String) throws {
+        func place(_ path: String) -> URL { URL(fileURLWithPath: path).resolvingSymlinksInPath() }
+        let (source, folder) = (place(file), place(out).deletingLastPathComponent().standardizedFileURL.path)
+        let isMatrix = [".mtx", ".mtx.gz"].contains(where: file.lowercased().hasSuffix)
+        guard folder != (isMatrix ? source.deletingLastPathComponent() : source).standardizedFileURL.path else {
+            throw EmbDBError(
+                .usage, "the file to write lies in the folder that is read (\(out)): write it to another folder")
+        }
     }
 
     private func summary(_ annotation: Annotation) -> String {

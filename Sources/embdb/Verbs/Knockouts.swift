@@ -46,7 +46,7 @@ struct Knockouts: ParsableCommand {
         options.k = k
         options.seed = perturbation.seed
         options.threads = output.threadCount
-        let ranking = try perturbation.withControl(output) { control in
+        let ranking = try perturbation.withControl(output, genes: genes) { control in
             try Database.open(database).knockouts(options: options, control: control)
         }
         output.noteUntrained(ranking.model)

@@ -29,7 +29,7 @@ struct Perturb: ParsableCommand {
         options.maximumCells = perturbation.maxCells
         options.seed = perturbation.seed
         options.threads = output.threadCount
-        let answer = try perturbation.withControl(output) { control in
+        let answer = try perturbation.withControl(output, genes: genes) { control in
             try Database.open(database).perturb(options: options, control: control)
         }
         output.noteUntrained(answer.model)
