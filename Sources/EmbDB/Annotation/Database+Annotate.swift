@@ -26,9 +26,8 @@ extension Database {
     ) throws(EmbDBError) -> Annotation {
         try withEmbDBErrors {
             if let target {
-                func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
                 try OutputFile.refuseDatabase(target)
-                guard place(target) != place(file.path) else {
+                guard !OutputFile.isSamePlace(target, file.path) else {
                     throw EmbDBError(.usage, "the file to write is the one to read (\(target)): name another")
                 }
                 try ReplacedH5AD.check(target, for: .annotatedCopy)

@@ -38,6 +38,11 @@ package struct OutputFile: ~Copyable {
         if !isPipe { _ = try OutputFile(path) }
     }
 
+    /// Whether two paths lead to one place, by links too.
+    package static func isSamePlace(_ a: String, _ b: String) -> Bool {
+        URL(fileURLWithPath: a).resolvingSymlinksInPath() == URL(fileURLWithPath: b).resolvingSymlinksInPath()
+    }
+
     /// A database is never what somebody means to write an answer over.
     ///
     /// - Throws: ``EmbDBError/Code/usage`` if LMDB wrote the file that is there.

@@ -48,9 +48,10 @@ struct IngestCost {
         let input = model.input(cell.tokens)
         if !genes.isEmpty {
             for group in Set([nil, group]) {
-                for position in input.genes {
-                    genes[group, default: Bitmap(count: model.vocabulary.count)][Int(input.tokens[position])] = true
-                }
+                // Taken out, so that the key is looked up once a cell and nothing is copied.
+                var seen = genes.removeValue(forKey: group) ?? Bitmap(count: model.vocabulary.count)
+                for position in input.genes { seen[Int(input.tokens[position])] = true }
+                genes[group] = seen
             }
         }
         operations += operations(input)

@@ -1,6 +1,5 @@
 public import ArgumentParser
 public import EmbDB
-internal import Foundation
 
 /// What the verbs that perturb genes take alike.
 struct PerturbationOptions: ParsableArguments {
@@ -18,8 +17,7 @@ struct PerturbationOptions: ParsableArguments {
     /// - Parameter genes: as `--genes` has them; a file of them is not to be written over.
     func withControl<R>(_ output: OutputOptions, genes: String, _ body: (Control) throws -> R) throws -> R {
         if let out {
-            func place(_ path: String) -> URL { URL(fileURLWithPath: path).resolvingSymlinksInPath() }
-            guard !genes.hasPrefix("@") || place(String(genes.dropFirst())) != place(out) else {
+            guard !genes.hasPrefix("@") || !OutputFile.isSamePlace(String(genes.dropFirst()), out) else {
                 throw EmbDBError(.usage, "--out \(out): the file to write is the list of genes: name another")
             }
             try OutputFile.check(out)

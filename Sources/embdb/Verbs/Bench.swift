@@ -46,8 +46,7 @@ struct BenchSearch: ParsableCommand {
         guard !ladder.isEmpty, ladder.count == list(ef).count, ladder.allSatisfy({ $0 >= 1 }) else {
             throw ValidationError("--ef \(ef): give whole numbers from 1, separated by commas")
         }
-        func place(_ path: String) -> URL { URL(fileURLWithPath: path).resolvingSymlinksInPath() }
-        if let out, [vectors, queries].contains(where: { place($0) == place(out) }) {
+        if let out, [vectors, queries].contains(where: { OutputFile.isSamePlace($0, out) }) {
             throw ValidationError("--out \(out): the file to write is one to read: name another")
         }
     }
