@@ -53,7 +53,7 @@ struct FileHeader {
 
     /// Reads both meta pages of an open file.
     ///
-    /// - Throws: `notADatabase`, `versionMismatch`, `truncated` (shorter than the meta pages), `io`.
+    /// - Throws: `notADatabase`, `versionMismatch`, `truncated` (shorter than the meta pages), `corrupted`, `io`.
     init(descriptor: CInt, path: String) throws(StoreError) {
         let foreign = StoreError(
             .notADatabase, path: path, reason: "not an embdb database", advice: "name a file that embdb wrote")
@@ -75,6 +75,14 @@ struct FileHeader {
         }
         pageSize = size
         let (a, b) = (Self.snapshot(first), Self.snapshot(second))
+        // Commit n writes page n mod 2, and LMDB reads the one that the parity names: were the newer one elsewhere, LMDB
+        // would map another snapshot than the one that is looked at here. In a new file both are 0.
+        for (page, snapshot) in [a, b].enumerated()
+        where snapshot.transactionID != 0 && snapshot.transactionID & 1 != UInt64(page) {
+            throw StoreError(
+                .corrupted, path: path, reason: "header page \(page) holds a commit that belongs on the other one",
+                advice: "restore the file from a copy")
+        }
         snapshots = a.transactionID >= b.transactionID ? [a, b] : [b, a]
     }
 

@@ -171,4 +171,20 @@ import Testing
             }
         }
     }
+
+    @Test("A commit on the wrong header page is refused: LMDB would map the other one")
+    func misplacedHeader() throws {
+        let folder = try TemporaryFolder()
+        let whole = try sample(folder.file("whole.embdb"))
+        let path = folder.file("misplaced.embdb")
+        for page in [0, 1] {
+            var bytes = whole
+            // The commit number, 128 bytes behind the page header.
+            bytes[page * 4096 + 144] += 1
+            // With pages missing it would be killed that way.
+            try bytes.prefix(13 * 4096).write(to: URL(fileURLWithPath: path))
+            #expect(openCode(path) == .corrupted)
+            #expect(code { () throws(StoreError) in try Environment.checkPages(ofFile: path) } == .corrupted)
+        }
+    }
 }
