@@ -28,47 +28,113 @@ EK_INLINE float v_max(vf v) {
 }
 
 #include "vector_kernels.h"
+#include "sum_of_four.h"
 
-EK_INLINE __m256i multiply_16(__m256i sum, __m256i query, __m128i row) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(query, _mm256_cvtepu8_epi16(row)));
+// vpmaddubsw takes one factor without a sign: |x| q sgn(x), whose sums of two are below 2 * 128 * 127 and do not
+// saturate.
+EK_INLINE __m256i multiplied(__m256i query, __m256i row) {
+    __m256i x = _mm256_xor_si256(row, _mm256_set1_epi8((char)0x80));
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(query, x));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-// In 16-bit products: vpmaddubsw would saturate.
 EK_INLINE void sum_block(const int8_t *query, const uint8_t *const *rows, const int count, size_t dimension,
-                         int32_t *out) {
-    __m256i sums[EK_BLOCK];
+                         __m256i *sums) {
     for (int r = 0; r < count; r++) sums[r] = _mm256_setzero_si256();
     size_t d = 0;
-    for (; d + 16 <= dimension; d += 16) {
-        __m256i q = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(query + d)));
-        for (int r = 0; r < count; r++)
-            sums[r] = multiply_16(sums[r], q, _mm_loadu_si128((const __m128i *)(rows[r] + d)));
-    }
-    if (d < dimension) {
-        __m128i part = _mm_setzero_si128();
-        memcpy(&part, query + d, dimension - d);
-        __m256i q = _mm256_cvtepi8_epi16(part);
+    for (; d + 32 <= dimension; d += 32) {
+        __m256i q = _mm256_loadu_si256((const __m256i *)(query + d));
         for (int r = 0; r < count; r++) {
-            part = _mm_setzero_si128();
-            memcpy(&part, rows[r] + d, dimension - d);
-            sums[r] = multiply_16(sums[r], q, part);
+            __m256i x = _mm256_loadu_si256((const __m256i *)(rows[r] + d));
+            sums[r] = _mm256_add_epi32(sums[r], multiplied(q, x));
         }
     }
-    for (int r = 0; r < count; r++) {
-        __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sums[r]), _mm256_extracti128_si256(sums[r], 1));
-        half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
-        half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
-        out[r] = _mm_cvtsi128_si32(half);
+    if (d < dimension) {
+        __m256i q = _mm256_setzero_si256();
+        memcpy(&q, query + d, dimension - d);
+        for (int r = 0; r < count; r++) {
+            __m256i x = _mm256_setzero_si256();
+            memcpy(&x, rows[r] + d, dimension - d);
+            sums[r] = _mm256_add_epi32(sums[r], multiplied(q, x));
+        }
     }
 }
 
-DEFINE_DOT_S8U8(dot_s8u8, sum_block)
+static void dot_s8u8(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out) {
+    __m256i sums[4];
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        sum_block(query, rows + i, 4, dimension, sums);
+        _mm_storeu_si128((__m128i *)(out + i), sum_of_four(sums[0], sums[1], sums[2], sums[3]));
+    }
+    if (i + 2 <= n) {
+        sum_block(query, rows + i, 2, dimension, sums);
+        _mm_storel_epi64((__m128i *)(out + i), sum_of_four(sums[0], sums[1], sums[0], sums[1]));
+        i += 2;
+    }
+    if (i < n) {
+        sum_block(query, rows + i, 1, dimension, sums);
+        out[i] = _mm_cvtsi128_si32(sum_of_four(sums[0], sums[0], sums[0], sums[0]));
+    }
+}
+
+EK_INLINE __m256i widened(const int8_t *x) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)x)); }
+
+EK_INLINE __m256i widened_half(const int8_t *x) { return _mm256_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)x)); }
+
+EK_INLINE __m256i sketch_sum(const __m256i *query, const int8_t *row) {
+    __m256i difference = _mm256_sub_epi16(query[3], widened_half(row + 48));
+    __m256i sum = _mm256_madd_epi16(difference, difference);
+    for (int part = 0; part < 3; part++) {
+        difference = _mm256_sub_epi16(query[part], widened(row + 16 * part));
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(difference, difference));
+    }
+    return sum;
+}
+
+static void squared_l2_s8(const int8_t *query, const int8_t *table, size_t n, int32_t *out) {
+    const __m256i q[4] = {widened(query), widened(query + 16), widened(query + 32), widened_half(query + 48)};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m256i sums[4];
+        for (int r = 0; r < 4; r++) sums[r] = sketch_sum(q, table + EK_SKETCH_STRIDE * (i + r));
+        _mm_storeu_si128((__m128i *)(out + i), sum_of_four(sums[0], sums[1], sums[2], sums[3]));
+    }
+    for (; i < n; i++) {
+        __m256i sum = sketch_sum(q, table + EK_SKETCH_STRIDE * i);
+        out[i] = _mm_cvtsi128_si32(sum_of_four(sum, sum, sum, sum));
+    }
+}
+
+static size_t squared_l2_s8_within(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n,
+                                   int32_t limit, uint32_t *found, int32_t *squares) {
+    const __m256i q[4] = {widened(query), widened(query + 16), widened(query + 32), widened_half(query + 48)};
+    const __m128i bound = _mm_set1_epi32(limit);
+    size_t count = 0;
+    for (size_t i = 0; i < n; i += 4) {
+        __m256i sums[4];
+        int32_t four[4];
+        // The last few once more, rather than what is behind them.
+        for (size_t r = 0; r < 4; r++)
+            sums[r] = sketch_sum(q, table + EK_SKETCH_STRIDE * (size_t)ids[i + r < n ? i + r : n - 1]);
+        __m128i sum = sum_of_four(sums[0], sums[1], sums[2], sums[3]);
+        unsigned within = 15u & ~(unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(sum, bound)));
+        if (i + 4 > n) within &= (1u << (n - i)) - 1;
+        _mm_storeu_si128((__m128i *)four, sum);
+        for (; within; within &= within - 1) {
+            int r = __builtin_ctz(within);
+            found[count] = ids[i + r];
+            squares[count++] = four[r];
+        }
+    }
+    return count;
+}
 
 #pragma clang attribute pop
 
 const ek_table *ek_avx2(void) {
     static const ek_table table = {
-        dot_f32, squared_l2_f32, dot_s8u8, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
     };
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &table : NULL;

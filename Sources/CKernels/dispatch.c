@@ -69,6 +69,15 @@ void ek_dot_s8u8(const int8_t *query, const uint8_t *const *rows, size_t n, size
     table()->dot_s8u8(query, rows, n, dimension, out);
 }
 
+void ek_squared_l2_s8(const int8_t *query, const int8_t *rows, size_t n, int32_t *out) {
+    table()->squared_l2_s8(query, rows, n, out);
+}
+
+size_t ek_squared_l2_s8_within(const int8_t *query, const int8_t *rows, const uint32_t *ids, size_t n, int32_t limit,
+                               uint32_t *found, int32_t *squares) {
+    return table()->squared_l2_s8_within(query, rows, ids, n, limit, found, squares);
+}
+
 void ek_softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale) {
     table()->softmax_f32(x, rows, columns, stride, scale);
 }
@@ -102,4 +111,51 @@ float ek_normalise_f32(float *x, size_t n) {
     double inverse = 1 / norm;
     for (i = 0; i < n; i++) x[i] = (float)(x[i] * inverse);
     return (float)norm;
+}
+
+typedef float v8f __attribute__((ext_vector_type(8)));
+typedef int32_t v8i __attribute__((ext_vector_type(8)));
+typedef int8_t v8b __attribute__((ext_vector_type(8)));
+
+static inline int8_t quantised(float value, int64_t *squares) {
+    int32_t code = (int32_t)lrintf(value);
+    *squares += code * code;
+    return (int8_t)code;
+}
+
+// The same on every level.
+float ek_quantise_s8(const float *x, size_t n, int8_t *code, int64_t *squares) {
+    v8f lanes = 0, part;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&part, x + i, sizeof part);
+        part = __builtin_elementwise_abs(part);
+        lanes = __builtin_elementwise_max(lanes, part);
+    }
+    float largest = 0;
+    for (int lane = 0; lane < 8; lane++) largest = lanes[lane] > largest ? lanes[lane] : largest;
+    for (; i < n; i++) largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
+    *squares = 0;
+    if (largest == 0) {
+        memset(code, 0, n);
+        return 0;
+    }
+    // In steps, since 127 / largest may be infinite where largest is tiny.
+    const float inverse = largest < 1e-30f ? 1e30f : 1, factor = 127 / (largest * inverse);
+    const v8f magic = (v8f)12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+    v8i sum = 0;
+    for (i = 0; i + 8 <= n; i += 8) {
+        memcpy(&part, x + i, sizeof part);
+        part = part * inverse * factor + magic;
+        v8i integers;
+        memcpy(&integers, &part, sizeof integers);
+        integers -= 0x4b400000;
+        sum += integers * integers;
+        v8b bytes = __builtin_convertvector(integers, v8b);
+        memcpy(code + i, &bytes, sizeof bytes);
+    }
+    // 65,536 values of at most 127^2 each fit into the lanes.
+    for (int lane = 0; lane < 8; lane++) *squares += sum[lane];
+    for (; i < n; i++) code[i] = quantised(x[i] * inverse * factor, squares);
+    return largest;
 }

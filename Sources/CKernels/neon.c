@@ -47,9 +47,35 @@ EK_INLINE void sum_block(const int8_t *query, const uint8_t *const *rows, const 
 
 DEFINE_DOT_S8U8(dot_s8u8, sum_block)
 
+EK_INLINE int32_t sketch_square(const int8_t *query, const int8_t *row) {
+    int32x4_t sum = vdupq_n_s32(0);
+    for (int d = 0; d < EK_SKETCH; d += 8) {
+        int16x8_t difference = vsubl_s8(vld1_s8(query + d), vld1_s8(row + d));
+        sum = vmlal_s16(sum, vget_low_s16(difference), vget_low_s16(difference));
+        sum = vmlal_high_s16(sum, difference, difference);
+    }
+    return vaddvq_s32(sum);
+}
+
+static void squared_l2_s8(const int8_t *query, const int8_t *table, size_t n, int32_t *out) {
+    for (size_t i = 0; i < n; i++) out[i] = sketch_square(query, table + EK_SKETCH_STRIDE * i);
+}
+
+static size_t squared_l2_s8_within(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n,
+                                   int32_t limit, uint32_t *found, int32_t *squares) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t square = sketch_square(query, table + EK_SKETCH_STRIDE * (size_t)ids[i]);
+        if (square > limit) continue;
+        found[count] = ids[i];
+        squares[count++] = square;
+    }
+    return count;
+}
+
 const ek_table *ek_neon(void) {
     static const ek_table table = {
-        dot_f32, squared_l2_f32, dot_s8u8, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
     };
     return &table;
 }

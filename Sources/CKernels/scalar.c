@@ -31,6 +31,31 @@ static void dot_s8u8(const int8_t *query, const uint8_t *const *rows, size_t n, 
     }
 }
 
+static int32_t sketch_square(const int8_t *query, const int8_t *row) {
+    int32_t sum = 0;
+    for (size_t d = 0; d < EK_SKETCH; d++) {
+        int32_t difference = query[d] - row[d];
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+static void squared_l2_s8(const int8_t *query, const int8_t *table, size_t n, int32_t *out) {
+    for (size_t i = 0; i < n; i++) out[i] = sketch_square(query, table + EK_SKETCH_STRIDE * i);
+}
+
+static size_t squared_l2_s8_within(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n,
+                                   int32_t limit, uint32_t *found, int32_t *squares) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t square = sketch_square(query, table + EK_SKETCH_STRIDE * (size_t)ids[i]);
+        if (square > limit) continue;
+        found[count] = ids[i];
+        squares[count++] = square;
+    }
+    return count;
+}
+
 static void softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale) {
     for (size_t r = 0; r < rows; r++, x += stride) {
         float largest = -INFINITY;
@@ -87,7 +112,7 @@ static void bias_gelu_f32(float *x, const float *bias, size_t rows, size_t colum
 
 const ek_table *ek_scalar(void) {
     static const ek_table table = {
-        dot_f32, squared_l2_f32, dot_s8u8, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
     };
     return &table;
 }

@@ -8,6 +8,9 @@ typedef struct {
     void (*dot_f32)(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
     void (*squared_l2_f32)(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
     void (*dot_s8u8)(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out);
+    void (*squared_l2_s8)(const int8_t *query, const int8_t *table, size_t n, int32_t *out);
+    size_t (*squared_l2_s8_within)(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n,
+                                   int32_t limit, uint32_t *found, int32_t *squares);
     void (*softmax_f32)(float *x, size_t rows, size_t columns, size_t stride, float scale);
     void (*layer_norm_f32)(float *out, const float *x, const float *residual, const float *gain, const float *bias,
                            size_t rows, size_t columns, float epsilon);
@@ -29,6 +32,8 @@ static inline void ek_prefetch(const void *row, size_t bytes) {
     for (size_t i = 0; i < bytes && i < 1024; i += 64) __builtin_prefetch(p + i, 0, 3);
 }
 
+// Bytes of a row of sketches.
+#define EK_SKETCH_STRIDE 64
 #define EK_INLINE static inline __attribute__((always_inline))
 // Rows whose distances are computed side by side.
 #define EK_BLOCK 4

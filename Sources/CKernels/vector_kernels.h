@@ -201,14 +201,10 @@ static void bias_gelu_f32(float *x, const float *bias, size_t rows, size_t colum
 #define DEFINE_DOT_S8U8(name, sum_block)                                                                               \
     static void name(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out) {      \
         size_t i = 0;                                                                                                  \
-        for (; i < n && i < EK_AHEAD; i++) ek_prefetch(rows[i], dimension);                                            \
         int32_t total = 0;                                                                                             \
         for (size_t d = 0; d < dimension; d++) total += query[d];                                                      \
         const uint32_t offset = 128 * (uint32_t)total;                                                                 \
-        for (i = 0; i + EK_BLOCK <= n; i += EK_BLOCK) {                                                                \
-            for (size_t j = i + EK_AHEAD; j < n && j < i + EK_AHEAD + EK_BLOCK; j++) ek_prefetch(rows[j], dimension);  \
-            sum_block(query, rows + i, EK_BLOCK, dimension, out + i);                                                  \
-        }                                                                                                              \
+        for (; i + EK_BLOCK <= n; i += EK_BLOCK) sum_block(query, rows + i, EK_BLOCK, dimension, out + i);             \
         for (; i < n; i++) sum_block(query, rows + i, 1, dimension, out + i);                                          \
         for (i = 0; i < n; i++) out[i] = (int32_t)((uint32_t)out[i] - offset);                                         \
     }

@@ -8,7 +8,7 @@ struct CodeBatch: ~Copyable {
 
     private let pointers = AlignedBuffer<UnsafePointer<UInt8>?>(repeating: nil, count: capacity)
     private let rowNumbers = AlignedBuffer<UInt32>(repeating: 0, count: capacity)
-    private let scales = AlignedBuffer<UnsafePointer<Float>?>(repeating: nil, count: capacity)
+    private let scales = AlignedBuffer<(Float, Float)>(repeating: (0, 0), count: capacity)
     private let dots = AlignedBuffer<Int32>(repeating: 0, count: capacity)
     private(set) var count = 0
 
@@ -17,8 +17,15 @@ struct CodeBatch: ~Copyable {
     /// Adds a row and asks for its scale and code: rows of a graph lie anywhere, and their cache misses are to overlap.
     @inline(__always)
     mutating func append(_ row: Int, _ rows: VectorRows) {
-        let (code, scale) = (rows.code(row), rows.scale(row))
+        let scale = rows.scale(row)
         ek_prefetch_line(scale)
+        append(row, rows, scale: scale)
+    }
+
+    /// Adds a row whose scale is at hand, and asks for its code.
+    @inline(__always)
+    mutating func append(_ row: Int, _ rows: VectorRows, scale: UnsafePointer<Float>) {
+        let code = rows.code(row)
         var line = 0
         while line < min(rows.codeStride, 1024) {
             ek_prefetch_line(code + line)
@@ -32,7 +39,7 @@ struct CodeBatch: ~Copyable {
     mutating func append(_ row: Int, code: UnsafePointer<UInt8>, scale: UnsafePointer<Float>) {
         assert(count < Self.capacity)
         pointers.baseAddress[count] = code
-        scales.baseAddress[count] = scale
+        scales.baseAddress[count] = (scale[0], scale[1])
         rowNumbers.baseAddress[count] = UInt32(truncatingIfNeeded: row)
         count += 1
     }
@@ -40,14 +47,24 @@ struct CodeBatch: ~Copyable {
     /// Computes all and hands out (position, row, distance) in the order of `append`; empties the batch.
     @inline(__always)
     mutating func flush(_ query: borrowing CodedQuery, stride: Int, _ body: (Int, Int, Float) -> Void) {
+        let n = compare(query, stride: stride)
+        for index in 0..<n { body(index, row(index), distance(index, query)) }
+    }
+
+    /// Computes all and empties the batch; ``row(_:)`` and ``distance(_:_:)`` tell of each until rows are added again.
+    @inline(__always)
+    mutating func compare(_ query: borrowing CodedQuery, stride: Int) -> Int {
         let n = count
         count = 0
-        guard n > 0 else { return }
-        query.dots(UnsafePointer(pointers.baseAddress), count: n, stride: stride, out: dots.baseAddress)
-        for index in 0..<n {
-            guard let scale = scales.baseAddress[index] else { continue }
-            let row = Int(rowNumbers.baseAddress[index])
-            body(index, row, query.distance(dot: dots.baseAddress[index], row: row, scale: scale))
-        }
+        if n > 0 { query.dots(UnsafePointer(pointers.baseAddress), count: n, stride: stride, out: dots.baseAddress) }
+        return n
+    }
+
+    @inline(__always)
+    func row(_ index: Int) -> Int { Int(rowNumbers.baseAddress[index]) }
+
+    @inline(__always)
+    func distance(_ index: Int, _ query: borrowing CodedQuery) -> Float {
+        query.distance(dot: dots.baseAddress[index], row: row(index), scale: scales.baseAddress[index])
     }
 }

@@ -36,11 +36,17 @@ package enum CodeQuantizer {
             return
         }
         let factor = 127 / Double(largest)
+        // Halves away from zero, as `rounded()` does, which is a call of the C library.
+        func nearestInteger(_ value: Double) -> Int {
+            let truncated = Int(value)
+            let rest = value - Double(truncated)
+            return rest >= 0.5 ? truncated + 1 : rest <= -0.5 ? truncated - 1 : truncated
+        }
         var codeSquares = 0
         var squares = 0.0
         for d in 0..<dimension {
             let value = Double(vector[d])
-            let rounded = Int((value * factor).rounded())
+            let rounded = nearestInteger(value * factor)
             codeSquares += rounded * rounded
             squares += value * value
             code[d] = UInt8(truncatingIfNeeded: rounded + 128)

@@ -1,25 +1,60 @@
-/// The medoids' codes side by side: one sequential scan finds where a walk starts.
+internal import CKernels
+internal import Numerics
+
+/// The medoids side by side: one sequential scan, of their sketches if there are some, else of their codes, finds where
+/// a walk starts.
 struct EntryTable: Sendable {
     let rows: [UInt32]
+    private let sketches: [Int8]
     private let codes: [UInt8]
     private let scales: [Float]
 
     /// Entries that are no nodes of the graph are left out.
-    init(medoids: [UInt32], nodes: Int, in set: VectorRows) {
+    init(medoids: [UInt32], nodes: Int, in set: VectorRows, _ source: Sketches?) {
         let rows = medoids.filter { Int($0) < nodes }
+        var sketches: [Int8] = []
         var codes: [UInt8] = []
         var scales: [Float] = []
-        codes.reserveCapacity(rows.count * set.codeStride)
-        for row in rows {
-            codes.append(contentsOf: UnsafeBufferPointer(start: set.code(Int(row)), count: set.codeStride))
-            scales.append(contentsOf: UnsafeBufferPointer(start: set.scale(Int(row)), count: 2))
+        if let source {
+            sketches.reserveCapacity(rows.count * SketchBasis.stride)
+            for row in rows {
+                sketches.append(
+                    contentsOf: UnsafeBufferPointer(start: source.sketch(Int(row)), count: SketchBasis.stride))
+            }
+        } else {
+            codes.reserveCapacity(rows.count * set.codeStride)
+            for row in rows {
+                codes.append(contentsOf: UnsafeBufferPointer(start: set.code(Int(row)), count: set.codeStride))
+                scales.append(contentsOf: UnsafeBufferPointer(start: set.scale(Int(row)), count: 2))
+            }
         }
         self.rows = rows
+        self.sketches = sketches
         self.codes = codes
         self.scales = scales
     }
 
-    /// Hands out (row, distance) of the first `count` entries.
+    /// The `limit` of the first `count` entries with the smallest squares, ascending, of a table with sketches; handed
+    /// out as (square, row).
+    @inline(__always)
+    func nearest(
+        _ limit: Int, count: Int, _ query: UnsafePointer<Int8>, _ squares: inout AlignedBuffer<Int32>,
+        _ keys: inout SortedKeys, _ body: (Int32, Int) -> Void
+    ) {
+        let count = min(count, rows.count)
+        if squares.count < count { squares = AlignedBuffer(repeating: 0, count: rows.count) }
+        let square = squares.baseAddress
+        sketches.withUnsafeBufferPointer { ek_squared_l2_s8(query, $0.baseAddress, count, square) }
+        keys.reset(limit: limit)
+        var farthest = Int32.max
+        for index in 0..<count where square[index] < farthest {
+            _ = keys.insert(SketchKey.make(square[index], index))
+            if keys.count == limit { farthest = SketchKey.square(keys[limit - 1]) }
+        }
+        for index in 0..<keys.count { body(SketchKey.square(keys[index]), Int(rows[SortKey.row(keys[index])])) }
+    }
+
+    /// Hands out (row, distance) of the first `count` entries, of a table without sketches.
     @inline(__always)
     func distances(
         count: Int, stride: Int, _ query: borrowing CodedQuery, _ batch: inout CodeBatch, _ body: (Int, Float) -> Void

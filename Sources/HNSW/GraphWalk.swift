@@ -1,97 +1,246 @@
 internal import CKernels
 internal import Numerics
 
-/// Level 0 beside the vectors, while a search runs. Nothing that is read from it is trusted.
-struct GraphRows {
-    let rows: VectorRows
-    let level0: RowPointers
-    /// Rows in the graph.
-    let nodes: Int
-
-    @inline(__always)
-    func links(_ node: Int) -> UnsafePointer<UInt32> { level0[node].assumingMemoryBound(to: UInt32.self) }
-
-    /// A row is three cache lines; the second and third hold links in most, the chain in all.
-    @inline(__always)
-    private func prefetchLinks(_ node: Int) {
-        let links = level0[node]
-        ek_prefetch_line(links)
-        ek_prefetch_line(links + 64)
-        ek_prefetch_line(links + 128)
+/// A best-first walk of the graph (Malkov and Yashunin 2018, algorithm 2) from the entries nearest to the query.
+///
+/// Where the graph has sketches the walk first goes by them alone, until the nearest few by sketch lead to nothing nearer
+/// (the draft); what it met is then compared by code, and from there on by code is compared whatever may have a place in
+/// the beam by its sketch.
+///
+/// It goes in steps: each ends where the next has to wait for memory that it has just asked for, so that a thread can go
+/// on with the walk of another query meanwhile.
+struct WalkState {
+    fileprivate enum Step {
+        /// The codes of some nodes are on their way.
+        case codes
+        /// The links of the node to be followed are.
+        case links
+        /// The sketches of its neighbors are.
+        case sketches
+        case done
     }
 
-    /// The next row with the same code, or nil at the end of the chain. It ascends, so that a damaged one ends too.
-    @inline(__always)
-    func nextIdentical(_ row: Int) -> Int? {
-        let next = Int(links(row)[GraphLayout.chain])
-        return next > row && next < nodes ? next : nil
-    }
+    fileprivate var step = Step.done
+    fileprivate var isDraft = false
+    fileprivate var ef = 0
+    fileprivate var filter: UnsafePointer<UInt64>?
+    fileprivate var test = NearnessTest(unit: 1)
+    /// The node whose links are followed.
+    fileprivate var node = 0
+    /// The first place in the beam, or the draft, that may hold a node whose links were not followed.
+    fileprivate var position = 0
+    /// How many of the last nodes met are on their way.
+    fileprivate var fresh = 0
+    /// How much of the draft was compared by code.
+    fileprivate var taken = 0
+    /// Distances computed, of codes and of sketches.
+    fileprivate(set) var computed = 0
 
-    /// Whether `row` or one that is identical to it is in the filter.
-    @inline(__always)
-    func matches(_ row: Int, _ filter: UnsafePointer<UInt64>) -> Bool {
-        var row = row
-        while true {
-            if filter[row >> 6] >> UInt64(row & 63) & 1 == 1 { return true }
-            guard let next = nextIdentical(row) else { return false }
-            row = next
-        }
-    }
+    init() {}
+}
 
+extension GraphRows {
     /// Entries whose nearest few start the walk: more of them rescue queries unlike all that is stored.
     static let starts = 4
+    /// Places of the draft whose links are followed.
+    static let drafted = 2
 
-    /// Best-first walk on int8 codes (Malkov and Yashunin 2018, algorithm 2) from the entries nearest to
-    /// `scratch.query`.
+    /// Begins a walk for the query in `scratch` (its code, and its sketch where the graph has sketches).
     ///
-    /// The links of the best `ef` nodes are followed. Leaves in `scratch.beam` the best max(ef, width) nodes met and,
-    /// with a filter, in `scratch.matches` the best `width` that match.
+    /// The links of the best `ef` nodes are followed. The walk leaves in `scratch.beam` the best max(ef, width) nodes
+    /// met and, with a filter, in `scratch.matches` the best `width` that match.
     ///
-    /// - Returns: number of distances computed.
-    func walk(
-        entries: EntryTable, entryCount: Int, ef: Int, width: Int, filter: UnsafePointer<UInt64>?,
+    /// - Parameter count: entries in use.
+    func begin(
+        _ entries: EntryTable, count: Int, ef: Int, width: Int, filter: UnsafePointer<UInt64>? = nil,
         _ scratch: inout SearchScratch
-    ) -> Int {
-        var computed = min(entryCount, entries.rows.count)
-        scratch.visited.reset(count: nodes)
+    ) {
+        scratch.met.reset(nodes: nodes)
         scratch.beam.reset(limit: max(ef, width))
         scratch.matches.reset(limit: filter == nil ? 0 : width)
-        scratch.starts.reset(limit: Self.starts)
-        entries.distances(count: entryCount, stride: rows.codeStride, scratch.query, &scratch.batch) { row, distance in
-            _ = scratch.starts.insert(SortKey.make(distance, row))
-        }
-        for index in 0..<scratch.starts.count {
-            let key = scratch.starts[index]
-            guard scratch.visited.insert(SortKey.row(key)) else { continue }
-            _ = scratch.beam.insert(key)
-            if let filter, matches(SortKey.row(key), filter) { _ = scratch.matches.insert(key) }
-        }
-        var position = 0
-        while position < min(ef, scratch.beam.count) {
-            let key = scratch.beam[position]
-            if key & 1 == 1 {
-                position += 1
-                continue
+        scratch.walk = WalkState()
+        scratch.walk.ef = ef
+        scratch.walk.filter = filter
+        scratch.walk.computed = min(count, entries.rows.count)
+        if let sketches {
+            scratch.walk.test = NearnessTest(unit: sketches.basis.unit)
+            scratch.walk.isDraft = true
+            scratch.draft.reset(limit: ef + ef / 2)
+            entries.nearest(Self.starts, count: count, scratch.sketch, &scratch.entrySquares, &scratch.starts) {
+                square, node in
+                if scratch.met.insert(node) { _ = scratch.draft.insert(SketchKey.make(square, node)) }
             }
-            scratch.beam.mark(position)
-            // Unless this node leads to a nearer one, the next in the beam is the next to be followed.
-            if position + 1 < scratch.beam.count { prefetchLinks(SortKey.row(scratch.beam[position + 1])) }
-            let links = links(SortKey.row(key))
-            for slot in 0..<GraphLayout.links {
-                let node = Int(links[slot])
-                if links[slot] == GraphLayout.none { break }
-                guard node < nodes, scratch.visited.insert(node) else { continue }
-                scratch.batch.append(node, rows)
+            chooseDraft(from: 0, &scratch)
+        } else {
+            scratch.starts.reset(limit: Self.starts)
+            entries.distances(count: count, stride: rows.codeStride, scratch.query, &scratch.batch) { row, distance in
+                _ = scratch.starts.insert(SortKey.make(distance, row))
             }
-            computed += scratch.batch.count
-            var best = position + 1
-            scratch.batch.flush(scratch.query, stride: rows.codeStride) { _, node, distance in
-                let key = SortKey.make(distance, node)
-                best = min(best, scratch.beam.insert(key))
-                if let filter, matches(node, filter) { _ = scratch.matches.insert(key) }
+            for index in 0..<scratch.starts.count {
+                let node = SortKey.row(scratch.starts[index])
+                if scratch.met.insert(node) { scratch.batch.append(node, rows) }
             }
-            position = best
+            scratch.walk.step = .codes
         }
-        return computed
+    }
+
+    /// Goes on with the walk in `scratch` until it has to wait for memory; false once it is at its end.
+    @inline(__always)
+    func advance(_ scratch: inout SearchScratch) -> Bool {
+        switch scratch.walk.step {
+        case .codes: insert(&scratch)
+        case .links: gather(&scratch)
+        case .sketches: if scratch.walk.isDraft { draft(&scratch) } else { sift(&scratch) }
+        case .done: return false
+        }
+        return scratch.walk.step != .done
+    }
+
+    /// A walk without a filter from its beginning to its end, with `ef` nodes in the beam.
+    func walk(_ entries: EntryTable, count: Int, ef: Int, _ scratch: inout SearchScratch) {
+        begin(entries, count: count, ef: ef, width: ef, &scratch)
+        while advance(&scratch) {}
+    }
+
+    /// The next of the first nodes of the draft whose links were not followed; else the draft is at its end.
+    private func chooseDraft(from start: Int, _ scratch: inout SearchScratch) {
+        let end = min(Tuning.x, scratch.draft.count)
+        var position = start
+        while position < end, scratch.draft[position] & 1 == 1 { position += 1 }
+        guard position < end else {
+            scratch.walk.isDraft = false
+            scratch.walk.position = 0
+            takeDraft(&scratch)
+            return
+        }
+        scratch.draft.mark(position)
+        follow(SortKey.row(scratch.draft[position]), position, &scratch)
+    }
+
+    /// Asks for the codes of the draft, as many as are compared at once.
+    private func takeDraft(_ scratch: inout SearchScratch) {
+        guard let sketches else { return }
+        let start = scratch.walk.taken
+        let end = min(scratch.draft.count, start + CodeBatch.capacity)
+        for index in start..<end {
+            let node = SortKey.row(scratch.draft[index])
+            scratch.taken[index - start] = scratch.draft[index]
+            scratch.batch.append(node, rows, scale: sketches.scale(node))
+        }
+        scratch.walk.taken = end
+        scratch.walk.step = .codes
+    }
+
+    /// The next node in the beam whose links were not followed.
+    @inline(__always)
+    private func choose(from start: Int, _ scratch: inout SearchScratch) {
+        let end = min(scratch.walk.ef, scratch.beam.count)
+        var position = start
+        while position < end, scratch.beam[position] & 1 == 1 { position += 1 }
+        guard position < end else {
+            scratch.walk.step = .done
+            return
+        }
+        scratch.beam.mark(position)
+        follow(SortKey.row(scratch.beam[position]), position, &scratch)
+        // Unless this node leads to a nearer one, the next in the beam is the next to be followed.
+        if position + 1 < end { prefetchLinks(SortKey.row(scratch.beam[position + 1])) }
+    }
+
+    @inline(__always)
+    private func follow(_ node: Int, _ position: Int, _ scratch: inout SearchScratch) {
+        prefetchLinks(node)
+        scratch.walk.node = node
+        scratch.walk.position = position + 1
+        scratch.walk.step = .links
+    }
+
+    /// Takes the links that no node before had.
+    private func gather(_ scratch: inout SearchScratch) {
+        let links = links(scratch.walk.node)
+        let first = scratch.met.count
+        if let sketches {
+            scratch.met.add(links, count: GraphLayout.links, below: nodes) { ek_prefetch_line(sketches.sketch($0)) }
+            scratch.walk.fresh = scratch.met.count - first
+            scratch.walk.step = .sketches
+        } else {
+            scratch.met.add(links, count: GraphLayout.links, below: nodes) { scratch.batch.append($0, rows) }
+            scratch.walk.step = .codes
+        }
+        guard scratch.met.count == first else { return }
+        if scratch.walk.isDraft {
+            chooseDraft(from: scratch.walk.position, &scratch)
+        } else {
+            choose(from: scratch.walk.position, &scratch)
+        }
+    }
+
+    /// Of the nodes that were just met those whose sketch is within `limit`, in `scratch.found` and `scratch.squares`.
+    @inline(__always)
+    private func compareSketches(_ sketches: Sketches, limit: Int32, _ scratch: inout SearchScratch) -> Int {
+        let fresh = scratch.walk.fresh
+        return ek_squared_l2_s8_within(
+            scratch.sketch, sketches.table.assumingMemoryBound(to: Int8.self),
+            scratch.met.nodes + (scratch.met.count - fresh), fresh, limit, scratch.found, scratch.squares)
+    }
+
+    private func draft(_ scratch: inout SearchScratch) {
+        guard let sketches else { return }
+        let isFull = scratch.draft.count == scratch.draft.limit
+        let limit = isFull ? SketchKey.square(scratch.draft[scratch.draft.count - 1]) : Int32.max
+        let count = compareSketches(sketches, limit: limit, &scratch)
+        var nearest = scratch.walk.position
+        for index in 0..<count {
+            nearest = min(
+                nearest, scratch.draft.insert(SketchKey.make(scratch.squares[index], Int(scratch.found[index]))))
+        }
+        chooseDraft(from: nearest, &scratch)
+    }
+
+    /// Keeps those whose sketch says that they may be near enough.
+    private func sift(_ scratch: inout SearchScratch) {
+        guard let sketches else { return }
+        let limit = scratch.walk.test.limit(scratch.farthestOfUse)
+        let count = compareSketches(sketches, limit: limit, &scratch)
+        guard count > 0 else {
+            choose(from: scratch.walk.position, &scratch)
+            return
+        }
+        for index in 0..<count {
+            let node = Int(scratch.found[index])
+            scratch.taken[index] = SketchKey.make(scratch.squares[index], node)
+            scratch.batch.append(node, rows, scale: sketches.scale(node))
+        }
+        scratch.walk.step = .codes
+    }
+
+    /// Puts the nodes whose codes were asked for into the beam.
+    private func insert(_ scratch: inout SearchScratch) {
+        let count = scratch.batch.compare(scratch.query, stride: rows.codeStride)
+        scratch.walk.computed += count
+        var nearest = scratch.walk.position
+        for index in 0..<count {
+            let node = scratch.batch.row(index)
+            let distance = scratch.batch.distance(index, scratch.query)
+            var key = SortKey.make(distance, node)
+            if sketches != nil {
+                let taken = scratch.taken[index]
+                // Followed in the draft.
+                key |= taken & 1
+                let place = scratch.beam.insert(key)
+                if place < scratch.beam.limit {
+                    nearest = min(nearest, place)
+                    scratch.walk.test.learn(square: SketchKey.square(taken), distance: distance)
+                }
+            } else {
+                nearest = min(nearest, scratch.beam.insert(key))
+            }
+            if let filter = scratch.walk.filter, matches(node, filter) { _ = scratch.matches.insert(key & ~1) }
+        }
+        if scratch.walk.taken < scratch.draft.count, sketches != nil {
+            takeDraft(&scratch)
+        } else {
+            choose(from: nearest, &scratch)
+        }
     }
 }

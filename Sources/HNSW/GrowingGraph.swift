@@ -12,6 +12,9 @@ final class GrowingGraph: @unchecked Sendable {
     /// Links in use of each row.
     private var degrees: [UInt8]
     private var medoids: [UInt32] = []
+    private var basis: SketchBasis?
+    private var ownedSketches: AlignedBuffer<Int8>?
+    private var sketches: Sketches?
 
     /// Room for all rows, no links yet.
     init(rows: VectorRows, parameters: HNSWParameters, threads: Int) {
@@ -24,7 +27,7 @@ final class GrowingGraph: @unchecked Sendable {
         let buffer = AlignedBuffer(repeating: GraphLayout.none, count: rows.count * GraphLayout.words)
         level0 = buffer.baseAddress
         owned = consume buffer
-        level0Rows = HNSWGraph.rows(level0, count: rows.count)
+        level0Rows = HNSWGraph.rows(level0, stride: GraphLayout.stride, count: rows.count)
         degrees = [UInt8](repeating: 0, count: rows.count)
     }
 
@@ -61,7 +64,35 @@ final class GrowingGraph: @unchecked Sendable {
     }
 
     private func withGraph<R>(_ body: (GraphRows) -> R) -> R {
-        level0Rows.withPointers { body(GraphRows(rows: rows, level0: $0, nodes: rows.count)) }
+        level0Rows.withPointers {
+            body(GraphRows(rows: rows, level0: $0, nodes: rows.count, sketches: sketches))
+        }
+    }
+
+    /// Sketches all rows; before the first of them is inserted.
+    func sketch(_ basis: SketchBasis) {
+        let buffer = AlignedBuffer<Int8>(repeating: 0, count: rows.count * SketchBasis.stride)
+        nonisolated(unsafe) let (rows, base) = (rows, buffer.baseAddress)
+        Parallel.forEach(rows.count, threads: threads, grain: 64, makeState: { CodedQuery() }) { query, row in
+            query.set(row: row, in: rows)
+            let sketch = base + row * SketchBasis.stride
+            basis.encode(query, stride: rows.codeStride, sketch)
+            UnsafeMutableRawPointer(sketch + SketchBasis.values)
+                .copyMemory(from: rows.scale(row), byteCount: CodeQuantizer.scaleStride)
+        }
+        ownedSketches = consume buffer
+        self.basis = basis
+        sketches = HNSWGraph.sketches(basis, base, count: rows.count)
+    }
+
+    /// Makes a stored row the query of a walk.
+    private func setQuery(_ row: Int, _ scratch: inout SearchScratch) {
+        selection.lift.set(row, &scratch.query, rows)
+        if let sketches { scratch.sketch.update(from: sketches.sketch(row), count: SketchBasis.values) }
+    }
+
+    private func entryTable() -> EntryTable {
+        EntryTable(medoids: medoids, nodes: rows.count, in: rows, sketches)
     }
 
     /// Inserts the rows of `order`.
@@ -74,7 +105,7 @@ final class GrowingGraph: @unchecked Sendable {
         _ order: [UInt32], medoids: [UInt32], alreadyIn: Int, _ counter: BuildWatch.Counter
     ) throws(Stopped) {
         self.medoids = medoids
-        let entries = EntryTable(medoids: medoids, nodes: rows.count, in: rows)
+        let entries = entryTable()
         var incoming = IncomingLinks(nodes: rows.count)
         var done = 0
         while done < order.count {
@@ -105,11 +136,9 @@ final class GrowingGraph: @unchecked Sendable {
             ) { (scratch: inout BuildScratch, index: Int) throws(Stopped) in
                 try counter.step()
                 let row = Int(batch[batch.startIndex + index])
-                selection.lift.set(row, &scratch.search.query, rows)
+                setQuery(row, &scratch.search)
                 withGraph { graph in
-                    _ = graph.walk(
-                        entries: entries, entryCount: entryCount, ef: parameters.efConstruction,
-                        width: parameters.efConstruction, filter: nil, &scratch.search)
+                    graph.walk(entries, count: entryCount, ef: parameters.efConstruction, &scratch.search)
                 }
                 scratch.candidates.removeAll(keepingCapacity: true)
                 for position in 0..<scratch.search.beam.count {
@@ -159,13 +188,11 @@ final class GrowingGraph: @unchecked Sendable {
         var reached = Reachability(nodes: rows.count)
         withGraph { graph in
             for medoid in medoids { reached.visit(from: Int(medoid), graph) }
-            let entries = EntryTable(medoids: medoids, nodes: rows.count, in: rows)
+            let entries = entryTable()
             var next = reached.firstMissing(from: 0)
             while let row = next {
-                selection.lift.set(row, &scratch.query, rows)
-                _ = graph.walk(
-                    entries: entries, entryCount: entries.rows.count, ef: parameters.efConstruction,
-                    width: parameters.efConstruction, filter: nil, &scratch)
+                setQuery(row, &scratch)
+                graph.walk(entries, count: entries.rows.count, ef: parameters.efConstruction, &scratch)
                 let near = (0..<scratch.beam.count).map { SortKey.row(scratch.beam[$0]) }
                 if let place = near.first(where: { degrees[$0] < UInt8(selection.M) && reached[$0] }) {
                     level0[place * GraphLayout.words + Int(degrees[place])] = UInt32(row)
@@ -182,6 +209,8 @@ final class GrowingGraph: @unchecked Sendable {
     /// The finished graph; the last call.
     func finish() -> HNSWGraph {
         guard let buffer = owned.take() else { preconditionFailure("a graph is finished once") }
-        return HNSWGraph(count: rows.count, medoids: medoids, level0: buffer)
+        return HNSWGraph(
+            count: rows.count, medoids: medoids, level0: buffer, basis: basis,
+            sketches: ownedSketches.take() ?? AlignedBuffer(repeating: 0, count: 0))
     }
 }

@@ -14,6 +14,7 @@ package struct HNSWBuilder {
     /// The graph that is to grow, with no rows if there is none.
     private let old: BlockRows
     private let oldMedoids: [UInt32]
+    private let oldBasis: SketchBasis?
 
     /// A graph from nothing.
     package init(_ set: VectorSet, parameters: HNSWParameters = HNSWParameters()) {
@@ -21,6 +22,7 @@ package struct HNSWBuilder {
         self.parameters = parameters
         old = BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0)
         oldMedoids = []
+        oldBasis = nil
     }
 
     /// A graph of all rows of `index.set` that keeps the nodes of `index` and inserts its tail. The entry table stays:
@@ -34,6 +36,7 @@ package struct HNSWBuilder {
             kept.isEmpty
             ? BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0) : index.level0
         oldMedoids = kept
+        oldBasis = index.sketches?.basis
     }
 
     /// ``build(threads:watch:)`` to its end.
@@ -54,20 +57,25 @@ package struct HNSWBuilder {
             try old.withPointers { oldRows throws(Stopped) in
                 let growing = GrowingGraph(rows: rows, parameters: parameters, threads: threads)
                 let kept = min(old.count, rows.count)
-                growing.copy(GraphRows(rows: rows, level0: oldRows, nodes: kept))
+                growing.copy(GraphRows(rows: rows, level0: oldRows, nodes: kept, sketches: nil))
                 var fresh = growing.chainIdentical(after: kept)
                 let counter = BuildWatch.Counter(watch, total: fresh.count)
                 try counter.check()
                 var random = SeededRandom(seed: parameters.seed &+ 1)
                 if oldMedoids.isEmpty {
-                    let medoids = Medoids.choose(
+                    let clusters = Clusters(
                         max(1, min(parameters.medoids, fresh.count / 20)), of: fresh, in: rows,
                         seed: parameters.seed, threads: threads)
+                    let medoids = clusters.medoids
+                    if SketchBasis.isWorthwhile(rows) {
+                        growing.sketch(clusters.sketchBasis(in: rows, seed: parameters.seed, threads: threads))
+                    }
                     let chosen = Set(medoids)
                     fresh.removeAll { chosen.contains($0) }
                     fresh.shuffle(using: &random)
                     try growing.insert(medoids + fresh, medoids: medoids, alreadyIn: 0, counter)
                 } else {
+                    if let oldBasis { growing.sketch(oldBasis) }
                     fresh.shuffle(using: &random)
                     try growing.insert(fresh, medoids: oldMedoids, alreadyIn: kept, counter)
                 }

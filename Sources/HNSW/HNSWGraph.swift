@@ -21,8 +21,16 @@ package struct HNSWGraph: ~Copyable {
     /// Rows where a walk may start.
     package let medoids: [UInt32]
     private let level0: AlignedBuffer<UInt32>
+    /// How ``sketchBytes`` are made; nil for short vectors and inner products, which have none.
+    package let basis: SketchBasis?
+    private let sketchBuffer: AlignedBuffer<Int8>
 
-    init(count: Int, medoids: [UInt32], level0: consuming AlignedBuffer<UInt32>) {
+    init(
+        count: Int, medoids: [UInt32], level0: consuming AlignedBuffer<UInt32>, basis: SketchBasis?,
+        sketches: consuming AlignedBuffer<Int8>
+    ) {
+        self.basis = basis
+        sketchBuffer = sketches
         self.count = count
         self.medoids = medoids
         self.level0 = level0
@@ -33,13 +41,27 @@ package struct HNSWGraph: ~Copyable {
         UnsafeRawBufferPointer(start: level0.baseAddress, count: count * GraphLayout.stride)
     }
 
-    /// Level 0 as rows. Valid while the graph lives.
-    package var level0Rows: BlockRows { Self.rows(level0.baseAddress, count: count) }
+    /// The nodes' sketches one after another. [count, SketchBasis.stride]; valid while the graph lives.
+    package var sketchBytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: sketchBuffer.baseAddress, count: sketchBuffer.count)
+    }
 
-    static func rows(_ base: UnsafeMutablePointer<UInt32>, count: Int) -> BlockRows {
+    /// The sketches as rows. Valid while the graph lives.
+    package var sketches: Sketches? { basis.map { Self.sketches($0, sketchBuffer.baseAddress, count: count) } }
+
+    static func sketches(_ basis: SketchBasis, _ base: UnsafeMutablePointer<Int8>, count: Int) -> Sketches {
+        Sketches(basis: basis, table: UnsafeRawPointer(base), count: count)
+    }
+
+    /// Level 0 as rows. Valid while the graph lives.
+    package var level0Rows: BlockRows {
+        Self.rows(level0.baseAddress, stride: GraphLayout.stride, count: count)
+    }
+
+    static func rows(_ base: UnsafeMutableRawPointer, stride: Int, count: Int) -> BlockRows {
         var rowsPerBlock = 1
         while rowsPerBlock < count { rowsPerBlock *= 2 }
         return BlockRows(
-            blocks: [UnsafeRawPointer(base)], rowsPerBlock: rowsPerBlock, stride: GraphLayout.stride, count: count)
+            blocks: [UnsafeRawPointer(base)], rowsPerBlock: rowsPerBlock, stride: stride, count: count)
     }
 }

@@ -5,16 +5,11 @@ package struct SearchResult: Sendable, Hashable {
     /// Nearest first, ties by row.
     package let neighbors: [Neighbor]
     package let report: SearchReport
+
+    static let nothing = SearchResult(neighbors: [], report: SearchReport(method: .exact, candidates: 0))
 }
 
 extension HNSWIndex {
-    /// Up to so many rows are compared on f32 at once: that costs no more than a walk.
-    static let exactLimit = 1000
-    /// A walk to the best ef nodes computes some 12 ef distances, and a scan in ascending order does four in the time
-    /// that a walk needs for one (measured on 200,000 and 1,000,000 vectors).
-    static let walkedPerEf = 12
-    static let scannedPerWalked = 4
-
     /// The `k` nearest rows, fewer only if there are not so many.
     ///
     /// Few rows to choose from are scanned. A filter that keeps many is walked with a beam as much longer as rows are
@@ -29,40 +24,14 @@ extension HNSWIndex {
         _ query: UnsafeBufferPointer<Float>, k: Int, ef: Int, keeping: Bitmap? = nil, scratch: inout SearchScratch
     ) -> SearchResult {
         precondition(query.count == set.dimension, "a query of another dimension")
-        precondition(keeping == nil || keeping?.count == set.count, "a filter of another number of rows")
-        let matching = keeping?.population ?? set.count
-        let k = min(k, matching)
-        guard k > 0, let base = query.baseAddress else {
-            return SearchResult(neighbors: [], report: SearchReport(method: .exact, candidates: 0))
-        }
+        let plan = SearchPlan(self, k: k, ef: ef, keeping: keeping)
+        guard let base = query.baseAddress else { return .nothing }
         return withGraph { graph in
-            scratch.exact.set(base, in: graph.rows)
-            scratch.nearest.reset(limit: k)
-            if matching <= Self.exactLimit || graphCount == 0 {
-                compareAll(graph.rows, 0..<set.count, keeping, &scratch)
-                return SearchResult(
-                    neighbors: scratch.nearest.neighbors(), report: SearchReport(method: .exact, candidates: matching))
+            plan.withFilter { filter in
+                begin(base, plan, filter, graph, &scratch)
+                while graph.advance(&scratch) {}
+                return finish(plan, filter, graph, &scratch)
             }
-            scratch.query.set(base, in: graph.rows)
-            // How many times longer the beam must be, so that as many of its nodes match.
-            let dilution = Double(set.count) / Double(matching)
-            let wanted = max(ef, k)
-            var computed = 0
-            if Double(matching) > Double(Self.scannedPerWalked * Self.walkedPerEf * wanted) * dilution {
-                let width = Self.reranked(k, ef: wanted)
-                let long = keeping == nil ? wanted : min(graphCount, Int(Double(wanted) * dilution * 1.2))
-                if let walked = walk(graph, ef: long, wanted: wanted, width: width, keeping, &scratch) {
-                    computed = walked + compareAll(graph.rows, graphCount..<set.count, keeping, &scratch)
-                    if scratch.nearest.count == k {
-                        return SearchResult(
-                            neighbors: scratch.nearest.neighbors(),
-                            report: SearchReport(method: .graph, candidates: computed))
-                    }
-                }
-            }
-            computed += scan(graph, width: Self.scanReranked(k), keeping, &scratch)
-            return SearchResult(
-                neighbors: scratch.nearest.neighbors(), report: SearchReport(method: .scan, candidates: computed))
         }
     }
 
@@ -73,72 +42,76 @@ extension HNSWIndex {
         query.withUnsafeBufferPointer { search($0, k: k, ef: ef, keeping: keeping, scratch: &scratch) }
     }
 
-    /// Every row of `queries` [count, dimension], in parallel, one scratch a thread.
-    package func search(
-        queries: Matrix, k: Int, ef: Int, keeping: Bitmap? = nil, threads: Int = Parallel.availableThreads
-    ) -> [SearchResult] {
-        let nothing = SearchResult(neighbors: [], report: SearchReport(method: .exact, candidates: 0))
-        var answers = [SearchResult](repeating: nothing, count: queries.rows)
-        answers.withUnsafeMutableBufferPointer { answers in
-            nonisolated(unsafe) let answers = answers
-            Parallel.forEach(queries.rows, threads: threads, grain: 4, makeState: { SearchScratch() }) {
-                scratch, index in
-                queries.values.withUnsafeBufferPointer { values in
-                    let row = UnsafeBufferPointer(
-                        rebasing: values[index * queries.columns..<(index + 1) * queries.columns])
-                    answers[index] = search(row, k: k, ef: ef, keeping: keeping, scratch: &scratch)
-                }
-            }
+    /// Takes the query and, where the plan says so, begins the walk.
+    func begin(
+        _ query: UnsafePointer<Float>, _ plan: SearchPlan, _ filter: UnsafePointer<UInt64>?, _ graph: GraphRows,
+        _ scratch: inout SearchScratch
+    ) {
+        scratch.walk = WalkState()
+        scratch.exact.set(query, in: graph.rows)
+        scratch.nearest.reset(limit: plan.k)
+        guard plan.method != .exact else { return }
+        scratch.query.set(query, in: graph.rows)
+        guard plan.method == .graph else { return }
+        if let sketches = graph.sketches {
+            sketches.basis.encode(scratch.query, stride: graph.rows.codeStride, scratch.sketch)
         }
-        return answers
+        graph.begin(entries, count: entries.rows.count, ef: plan.beam, width: plan.width, filter: filter, &scratch)
     }
 
-    /// How many of the best by code are compared on f32: the true top 10 are within the best 20 by code, the top 100
-    /// within 120, in more than 99.9 of 100 cases of embeddings around zero. Vectors whose differences are small beside
-    /// their length need more of them, and so a long beam re-ranks more.
-    private static func reranked(_ k: Int, ef: Int) -> Int { max(k + max(10, k / 5), ef / 4) }
-    /// The same for a scan, where more of them cost next to nothing.
-    private static func scanReranked(_ k: Int) -> Int { k + max(54, k / 2) }
+    /// The answer, once the walk is at its end.
+    func finish(
+        _ plan: SearchPlan, _ filter: UnsafePointer<UInt64>?, _ graph: GraphRows, _ scratch: inout SearchScratch
+    ) -> SearchResult {
+        if plan.method == .exact {
+            compareAll(graph.rows, 0..<set.count, plan.keeping, &scratch)
+            return result(.exact, plan.matching, scratch)
+        }
+        var computed = scratch.walk.computed
+        if plan.method == .graph, surroundingsMatch(plan, filter, graph, scratch) {
+            computed += rerank(graph, width: plan.width, filter: filter, &scratch)
+            computed += compareAll(graph.rows, graphCount..<set.count, plan.keeping, &scratch)
+            if scratch.nearest.count == plan.k { return result(.graph, computed, scratch) }
+        }
+        computed += scan(graph, width: SearchPlan.scanReranked(plan.k), plan.keeping, &scratch)
+        return result(.scan, computed, scratch)
+    }
+
+    private func result(
+        _ method: SearchReport.Method, _ computed: Int, _ scratch: borrowing SearchScratch
+    ) -> SearchResult {
+        SearchResult(
+            neighbors: scratch.nearest.neighbors(), report: SearchReport(method: method, candidates: computed))
+    }
+
+    /// The beam is the query's surroundings, complete up to its last node. If it holds as many matching nodes as the
+    /// beam of a walk without a filter holds nodes, the nearest matching ones are as surely among them.
+    private func surroundingsMatch(
+        _ plan: SearchPlan, _ filter: UnsafePointer<UInt64>?, _ graph: GraphRows, _ scratch: borrowing SearchScratch
+    ) -> Bool {
+        guard let filter else { return true }
+        var inside = 0
+        for index in 0..<min(plan.beam, scratch.beam.count)
+        where graph.matches(SortKey.row(scratch.beam[index]), filter) { inside += 1 }
+        return inside >= plan.wanted * 3 / 4
+    }
 
     /// Rows of one chain of identical codes that a re-rank looks at. Where more vectors than that differ by less than
     /// the code can show, the first are taken: the answer is off by less than the code's error.
     private static let chainLimit = 256
 
-    /// Walks the graph, and re-ranks.
-    ///
-    /// - Returns: distances computed, or nil where the filter left too few nodes around the query to be trusted.
-    private func walk(
-        _ graph: GraphRows, ef: Int, wanted: Int, width: Int, _ keeping: Bitmap?, _ scratch: inout SearchScratch
-    ) -> Int? {
-        guard let keeping else {
-            let computed = graph.walk(
-                entries: entries, entryCount: entries.rows.count, ef: ef, width: width, filter: nil, &scratch)
-            return computed + rerank(graph, fromMatches: false, width: width, filter: nil, &scratch)
-        }
-        return keeping.words.withUnsafeBufferPointer { words in
-            guard let filter = words.baseAddress else { return nil }
-            let computed = graph.walk(
-                entries: entries, entryCount: entries.rows.count, ef: ef, width: width, filter: filter, &scratch)
-            // The beam is the query's surroundings, complete up to its last node. If it holds as many matching nodes
-            // as the beam of a walk without a filter holds nodes, the nearest matching ones are as surely among them.
-            var inside = 0
-            for index in 0..<min(ef, scratch.beam.count) where graph.matches(SortKey.row(scratch.beam[index]), filter) {
-                inside += 1
-            }
-            guard inside >= wanted * 3 / 4 else { return nil }
-            return computed + rerank(graph, fromMatches: true, width: width, filter: filter, &scratch)
-        }
-    }
-
-    /// Puts the best `width` rows by code, with those identical to them, into `scratch.nearest` by f32.
+    /// Puts the best rows by code, up to `width` of them and with those identical to them, into `scratch.nearest` by
+    /// f32: all that may be among the k nearest, if codes are wrong by no more than ``CodedQuery/margin``.
     private func rerank(
-        _ graph: GraphRows, fromMatches: Bool, width: Int, filter: UnsafePointer<UInt64>?,
-        _ scratch: inout SearchScratch
+        _ graph: GraphRows, width: Int, filter: UnsafePointer<UInt64>?, _ scratch: inout SearchScratch
     ) -> Int {
         scratch.reserveCandidates(width + Self.chainLimit)
-        let count = min(width, fromMatches ? scratch.matches.count : scratch.beam.count)
+        let count = min(width, filter == nil ? scratch.beam.count : scratch.matches.count)
+        var farthest = Float.infinity
         for index in 0..<count where scratch.candidateCount < width {
-            var row: Int? = SortKey.row(fromMatches ? scratch.matches[index] : scratch.beam[index])
+            let key = filter == nil ? scratch.beam[index] : scratch.matches[index]
+            guard SortKey.distance(key) <= farthest else { break }
+            var row: Int? = SortKey.row(key)
             let end = scratch.candidateCount + max(Self.chainLimit, width - scratch.candidateCount)
             while let member = row, scratch.candidateCount < end {
                 if filter.map({ $0[member >> 6] >> UInt64(member & 63) & 1 == 1 }) ?? true {
@@ -146,6 +119,9 @@ extension HNSWIndex {
                     scratch.candidateCount += 1
                 }
                 row = graph.nextIdentical(member)
+            }
+            if farthest == .infinity, scratch.candidateCount >= scratch.nearest.limit {
+                farthest = SortKey.distance(key) + scratch.query.margin
             }
         }
         compareCandidates(graph.rows, &scratch)

@@ -8,6 +8,7 @@ package struct HNSWIndex: Sendable {
     package let set: VectorSet
     let level0: BlockRows
     let medoids: [UInt32]
+    let sketches: Sketches?
     let entries: EntryTable
     /// Rows in the graph, 0..<graphCount of the set.
     package let graphCount: Int
@@ -15,24 +16,33 @@ package struct HNSWIndex: Sendable {
     /// - Parameters:
     ///   - level0: rows as ``GraphLayout`` says; no more of them than vectors are used.
     ///   - medoids: as ``HNSWGraph/medoids``.
-    package init(set: VectorSet, level0: BlockRows, medoids: [UInt32]) {
+    ///   - sketches: of all nodes; without them a walk compares more codes.
+    package init(set: VectorSet, level0: BlockRows, medoids: [UInt32], sketches: Sketches? = nil) {
         precondition(level0.count == 0 || level0.stride >= GraphLayout.stride, "rows of level 0 are too short")
         self.set = set
         self.level0 = level0
         self.medoids = medoids
         let nodes = min(level0.count, set.count)
         graphCount = nodes
-        entries = set.withRows { EntryTable(medoids: medoids, nodes: nodes, in: $0) }
+        let usable = sketches.flatMap { sketches in
+            sketches.count >= nodes
+                && sketches.basis.directions.count
+                    == SketchBasis.values * CodeQuantizer.codeStride(dimension: set.dimension) ? sketches : nil
+        }
+        self.sketches = usable
+        entries = set.withRows { EntryTable(medoids: medoids, nodes: nodes, in: $0, usable) }
     }
 
     /// A graph that was just built; it must outlive the index.
     package init(set: VectorSet, graph: borrowing HNSWGraph) {
-        self.init(set: set, level0: graph.level0Rows, medoids: graph.medoids)
+        self.init(set: set, level0: graph.level0Rows, medoids: graph.medoids, sketches: graph.sketches)
     }
 
     func withGraph<R>(_ body: (GraphRows) -> R) -> R {
         set.withRows { rows in
-            level0.withPointers { body(GraphRows(rows: rows, level0: $0, nodes: graphCount)) }
+            level0.withPointers {
+                body(GraphRows(rows: rows, level0: $0, nodes: graphCount, sketches: sketches))
+            }
         }
     }
 }

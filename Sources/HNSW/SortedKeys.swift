@@ -2,6 +2,9 @@ internal import Numerics
 
 /// The smallest ``SortKey``s seen, ascending, at most `limit` of them: the beam of a walk.
 struct SortedKeys: ~Copyable {
+    /// Up to so many keys, moving them one by one is faster than a search and a call.
+    private static let short = 64
+
     private var buffer: AlignedBuffer<UInt64>
     private(set) var count = 0
     private(set) var limit = 0
@@ -38,6 +41,15 @@ struct SortedKeys: ~Copyable {
             count += 1
         }
         // Where the last one stood is free now.
+        if count <= Self.short {
+            var place = count - 1
+            while place > 0, keys[place - 1] > key {
+                keys[place] = keys[place - 1]
+                place -= 1
+            }
+            keys[place] = key
+            return place
+        }
         var low = 0
         var high = count - 1
         while low < high {

@@ -31,6 +31,18 @@ void ek_squared_l2_f32(const float *query, const float *const *rows, size_t n, s
 /// Exact in 32 bits for dimension <= 65536.
 void ek_dot_s8u8(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out);
 
+/// Values of a sketch; a row of sketches is 64 bytes.
+#define EK_SKETCH 56
+/// out[i] = s(i), the sum over d < EK_SKETCH of (query[d] - table[64 * i + d])^2; no value may be -128.
+void ek_squared_l2_s8(const int8_t *query, const int8_t *table, size_t n, int32_t *out);
+/// Of the rows ids[0..<n] those with s(row) <= limit: their ids and squares, in their order; returns how many. `found`
+/// and `squares` have room for n.
+size_t ek_squared_l2_s8_within(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n, int32_t limit,
+                               uint32_t *found, int32_t *squares);
+
+/// code[d] = round(127 x[d] / max|x|); returns max|x|, and the sum of the codes' squares in `squares`. A zero vector
+/// gives zeros.
+float ek_quantise_s8(const float *x, size_t n, int8_t *code, int64_t *squares);
 /// Divides x by its Euclidean norm and returns the norm; a zero vector stays as it is.
 float ek_normalise_f32(float *x, size_t n);
 /// Each row of x [rows, columns] becomes softmax(scale * row); `stride` floats from row to row.

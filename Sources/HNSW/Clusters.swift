@@ -1,25 +1,29 @@
 internal import Numerics
 
-/// The entry table's rows: k-means on codes (spherical under cosine), and of every cluster the row nearest to its
-/// centre. On a sample of 64 rows a cluster; Lloyd's algorithm, six rounds.
-enum Medoids {
+/// What the entry table and the sketches are made from: k-means on codes (spherical under cosine), on a sample of 64
+/// rows a cluster; Lloyd's algorithm, six rounds.
+struct Clusters {
     private static let rounds = 6
     private static let rowsPerCluster = 64
 
-    /// Chooses up to `count` of `candidates` (ascending, no two with the same code). The same for any `threads`.
-    static func choose(
-        _ count: Int, of candidates: [UInt32], in rows: VectorRows, seed: UInt64, threads: Int
-    ) -> [UInt32] {
+    /// Of every cluster the row nearest to its centre.
+    let medoids: [UInt32]
+    private let sample: [UInt32]
+    /// ``SortKey``s of the centre nearest to each row of the sample.
+    private let keys: [UInt64]
+    private let centres: Centres
+
+    /// Makes up to `count` clusters of `candidates` (ascending, no two with the same code). The same for any `threads`.
+    init(_ count: Int, of candidates: [UInt32], in rows: VectorRows, seed: UInt64, threads: Int) {
         var random = SeededRandom(seed: seed)
-        let sample = random.sample(count * rowsPerCluster, of: candidates.count).map { candidates[$0] }
+        let sample = random.sample(count * Self.rowsPerCluster, of: candidates.count).map { candidates[$0] }
         let clusters = min(count, sample.count)
-        guard clusters > 0 else { return [] }
         var centres = Centres(clusters: clusters, rows: rows)
         for (cluster, position) in random.sample(clusters, of: sample.count).enumerated() {
             centres.set(cluster, to: Int(sample[position]), in: rows)
         }
         var keys = centres.assign(sample, in: rows, threads: threads)
-        for _ in 1..<rounds {
+        for _ in 1..<Self.rounds {
             centres.update(sample, keys, in: rows, threads: threads)
             keys = centres.assign(sample, in: rows, threads: threads)
         }
@@ -28,7 +32,19 @@ enum Medoids {
             let cluster = SortKey.row(key)
             nearest[cluster] = min(nearest[cluster], SortKey.make(SortKey.distance(key), Int(row)))
         }
-        return nearest.filter { $0 != .max }.map { UInt32(SortKey.row($0)) }
+        medoids = nearest.filter { $0 != .max }.map { UInt32(SortKey.row($0)) }
+        (self.sample, self.keys, self.centres) = (sample, keys, centres)
+    }
+
+    /// Rows that a basis is learned from; 64 directions need no more.
+    private static let basisSample = 4096
+
+    func sketchBasis(in rows: VectorRows, seed: UInt64, threads: Int) -> SketchBasis {
+        let step = max(1, sample.count / Self.basisSample)
+        let positions = Array(stride(from: 0, to: sample.count, by: step))
+        return SketchBasis(of: positions.map { sample[$0] }, in: rows, seed: seed, threads: threads) { index, centre in
+            centres.decode(SortKey.row(keys[positions[index]]), to: centre)
+        }
     }
 }
 
@@ -54,6 +70,12 @@ private struct Centres {
         for byte in 0..<stride { codes[cluster * stride + byte] = rows.code(row)[byte] }
         scales[2 * cluster] = rows.scale(row)[0]
         scales[2 * cluster + 1] = rows.scale(row)[1]
+    }
+
+    /// Writes a centre's values. [dimension]
+    func decode(_ cluster: Int, to values: UnsafeMutablePointer<Double>) {
+        let scale = Double(scales[2 * cluster])
+        for d in 0..<dimension { values[d] = scale * Double(Int(codes[cluster * stride + d]) - 128) }
     }
 
     /// For every row of the sample a ``SortKey`` of the nearest centre (ties to the first).

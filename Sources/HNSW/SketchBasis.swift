@@ -1,0 +1,133 @@
+internal import CKernels
+internal import Numerics
+
+/// Sketches: 56 values a row that tell most rows that are too far away without a look at their codes.
+///
+/// A sketch is a linear map of the decoded code onto the 56 directions in which neighbors differ most (principal
+/// directions of what is left of a sample when its cluster centre is taken away), turned at random among themselves so
+/// that all values are equally wide, and rounded to s8. The squared distance of two sketches is therefore a share of
+/// that of their vectors, which a walk learns as it goes; see ``NearnessTest``.
+///
+/// The map works on codes in integers and its own making in Double, in one order: the same bytes on every machine.
+package struct SketchBasis: Sendable, Equatable {
+    /// Values of a sketch.
+    package static let values = Int(EK_SKETCH)
+    /// Bytes of a row: the values, then the two floats that stand beside the row's code, which a walk reads next.
+    package static let stride = 64
+    /// Vectors whose code is one cache line need no sketch.
+    static func isWorthwhile(_ rows: VectorRows) -> Bool {
+        rows.codeStride > stride && rows.metric != .ip && rows.count > 0
+    }
+
+    /// The directions as u8 codes, 128 for 0, rows padded as codes are. [values, codeStride]
+    package let directions: [UInt8]
+    /// value = scale · dot · factor − offset, dot being that of direction and code.
+    package let factor: Float
+    /// See ``factor``. [values]
+    package let offsets: [Float]
+    /// Squared distance of sketches × unit = distance of vectors along the directions (1 − cosine, or squared l2).
+    package let unit: Float
+
+    /// A basis that was stored; nil if it does not fit vectors of `dimension`.
+    package init?(directions: [UInt8], factor: Float, offsets: [Float], unit: Float, dimension: Int) {
+        guard directions.count == Self.values * CodeQuantizer.codeStride(dimension: dimension),
+            offsets.count == Self.values, factor.isFinite, unit.isFinite, factor > 0, unit > 0,
+            offsets.allSatisfy(\.isFinite)
+        else { return nil }
+        self.directions = directions
+        self.factor = factor
+        self.offsets = offsets
+        self.unit = unit
+    }
+
+    /// Learns the directions from rows and the centres of their clusters, 1 of each per row.
+    ///
+    /// - Parameters:
+    ///   - centre: decodes the centre of the row at a position of `sample` into a buffer. [dimension]
+    init(
+        of sample: [UInt32], in rows: VectorRows, seed: UInt64, threads: Int,
+        centre: @Sendable (Int, UnsafeMutablePointer<Double>) -> Void
+    ) {
+        let (count, dimension, values) = (sample.count, rows.dimension, Self.values)
+        nonisolated(unsafe) let rows = rows
+        let residuals = AlignedBuffer<Double>(repeating: 0, count: count * dimension)
+        nonisolated(unsafe) let r = residuals.baseAddress
+        Parallel.forEach(count, threads: threads, grain: 16) { index in
+            let residual = r + index * dimension
+            centre(index, residual)
+            let (code, scale) = (rows.code(Int(sample[index])), Double(rows.scale(Int(sample[index]))[0]))
+            for d in 0..<dimension { residual[d] = scale * Double(Int(code[d]) - 128) - residual[d] }
+        }
+        var random = SeededRandom(seed: seed &+ 2)
+        var basis = OrthonormalRows(count: min(values, dimension), dimension: dimension) { random.uniform() - 0.5 }
+        for _ in 0..<Self.rounds { basis.improve(r, count: count, threads: threads) }
+        basis.mix(using: &random)
+        let largest = basis.largest
+        var directions = [UInt8](repeating: 128, count: values * rows.codeStride)
+        let precision = largest > 0 ? 127 / largest : 1
+        for row in 0..<basis.count {
+            for d in 0..<dimension {
+                let value = (basis[row, d] * precision).rounded()
+                directions[row * rows.codeStride + d] = UInt8(truncatingIfNeeded: Int(value) + 128)
+            }
+        }
+        // Where the sample lies along the directions as they are rounded, and how wide.
+        var sums = [Double](repeating: 0, count: values)
+        var squares = 0.0
+        var query = CodedQuery()
+        let dots = AlignedBuffer<Int32>(repeating: 0, count: values)
+        for row in sample {
+            query.set(row: Int(row), in: rows)
+            Self.dots(directions, query, stride: rows.codeStride, out: dots.baseAddress)
+            let scale = Double(rows.scale(Int(row))[0]) / precision
+            for value in 0..<values {
+                let x = scale * Double(dots.baseAddress[value])
+                sums[value] += x
+                squares += x * x
+            }
+        }
+        let n = Double(max(1, count))
+        let means = sums.map { $0 / n }
+        let variance = squares / n - means.reduce(0) { $0 + $1 * $1 }
+        let width = (max(variance, 0) / Double(basis.count)).squareRoot()
+        let steps = width > 0 ? 127 / (Self.widths * width) : 1
+        self.directions = directions
+        factor = Float(steps / precision)
+        offsets = means.map { Float($0 * steps) }
+        unit = Float((rows.metric == .cosine ? 0.5 : 1) / (steps * steps))
+    }
+
+    /// Rounds of the power iteration: the span of the leading directions is what counts, not each of them.
+    private static let rounds = 5
+    /// Standard deviations that an s8 reaches; values farther out are cut, which only shortens distances.
+    private static let widths = 4.0
+
+    /// Writes the sketch of the query to `out` [values].
+    func encode(_ query: borrowing CodedQuery, stride: Int, _ out: UnsafeMutablePointer<Int8>) {
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: Self.values) { dots in
+            guard let base = dots.baseAddress else { return }
+            Self.dots(directions, query, stride: stride, out: base)
+            let scale = query.scale * factor
+            offsets.withUnsafeBufferPointer { offsets in
+                for value in 0..<Self.values {
+                    let x = scale * Float(base[value]) - offsets[value]
+                    // Rounded to nearest: adding 1.5 × 2^23 leaves the integer in the low bits.
+                    let bounded = max(-127, min(127, x)) + 0x1.8p23
+                    out[value] = Int8(truncatingIfNeeded: Int32(bitPattern: bounded.bitPattern))
+                }
+            }
+        }
+    }
+
+    private static func dots(
+        _ directions: [UInt8], _ query: borrowing CodedQuery, stride: Int, out: UnsafeMutablePointer<Int32>
+    ) {
+        directions.withUnsafeBufferPointer { directions in
+            withUnsafeTemporaryAllocation(of: UnsafePointer<UInt8>?.self, capacity: values) { pointers in
+                guard let base = directions.baseAddress, let pointer = pointers.baseAddress else { return }
+                for value in 0..<values { pointer[value] = base + value * stride }
+                query.dots(UnsafePointer(pointer), count: values, stride: stride, out: out)
+            }
+        }
+    }
+}
