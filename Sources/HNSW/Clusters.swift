@@ -42,9 +42,11 @@ struct Clusters {
     func sketchBasis(in rows: VectorRows, seed: UInt64, threads: Int) -> SketchBasis {
         let step = max(1, sample.count / Self.basisSample)
         let positions = Array(stride(from: 0, to: sample.count, by: step))
-        return SketchBasis(of: positions.map { sample[$0] }, in: rows, seed: seed, threads: threads) { index, centre in
+        let chosen = positions.map { sample[$0] }
+        let basis = SketchBasis(of: chosen, in: rows, seed: seed, threads: threads) { index, centre in
             centres.decode(SortKey.row(keys[positions[index]]), to: centre)
         }
+        return basis.judged(on: chosen, in: rows, threads: threads)
     }
 }
 

@@ -3,9 +3,9 @@ internal import Numerics
 
 /// A best-first walk of the graph (Malkov and Yashunin 2018, algorithm 2) from the entries nearest to the query.
 ///
-/// Where the graph has sketches the walk first goes by them alone, until the nearest few by sketch lead to nothing nearer
-/// (the draft); what it met is then compared by code, and from there on by code is compared whatever may have a place in
-/// the beam by its sketch.
+/// Where the graph has sketches the walk first goes by them alone (the draft), and what it found is then compared by
+/// code. With faithful sketches that is all. Else the draft only leads to the neighborhood of the query, and from there on
+/// the walk goes by codes, of those nodes that may have a place in the beam by their sketch.
 ///
 /// It goes in steps: each ends where the next has to wait for memory that it has just asked for, so that a thread can go
 /// on with the walk of another query meanwhile.
@@ -22,6 +22,8 @@ struct WalkState {
 
     fileprivate var step = Step.done
     fileprivate var isDraft = false
+    /// Places of the draft whose links are followed.
+    fileprivate var drafted = 0
     fileprivate var ef = 0
     fileprivate var filter: UnsafePointer<UInt64>?
     fileprivate var test = NearnessTest(unit: 1)
@@ -42,9 +44,8 @@ struct WalkState {
 extension GraphRows {
     /// Entries whose nearest few start the walk: more of them rescue queries unlike all that is stored.
     static let starts = 4
-    /// Places of the draft whose links are followed.
-    static let drafted = 2
-
+    /// How many of the nearest by sketch are followed to come near the query, where sketches are not faithful.
+    private static let descent = 2
     /// Begins a walk for the query in `scratch` (its code, and its sketch where the graph has sketches).
     ///
     /// The links of the best `ef` nodes are followed. The walk leaves in `scratch.beam` the best max(ef, width) nodes
@@ -65,7 +66,8 @@ extension GraphRows {
         if let sketches {
             scratch.walk.test = NearnessTest(unit: sketches.basis.unit)
             scratch.walk.isDraft = true
-            scratch.draft.reset(limit: ef + ef / 2)
+            scratch.draft.reset(limit: sketches.basis.isFaithful ? ef : ef + ef / 2)
+            scratch.walk.drafted = sketches.basis.isFaithful ? ef : Self.descent
             entries.nearest(Self.starts, count: count, scratch.sketch, &scratch.entrySquares, &scratch.starts) {
                 square, node in
                 if scratch.met.insert(node) { _ = scratch.draft.insert(SketchKey.make(square, node)) }
@@ -104,7 +106,7 @@ extension GraphRows {
 
     /// The next of the first nodes of the draft whose links were not followed; else the draft is at its end.
     private func chooseDraft(from start: Int, _ scratch: inout SearchScratch) {
-        let end = min(Tuning.x, scratch.draft.count)
+        let end = min(scratch.walk.drafted, scratch.draft.count)
         var position = start
         while position < end, scratch.draft[position] & 1 == 1 { position += 1 }
         guard position < end else {
@@ -179,6 +181,7 @@ extension GraphRows {
     @inline(__always)
     private func compareSketches(_ sketches: Sketches, limit: Int32, _ scratch: inout SearchScratch) -> Int {
         let fresh = scratch.walk.fresh
+        scratch.walk.computed += fresh
         return ek_squared_l2_s8_within(
             scratch.sketch, sketches.table.assumingMemoryBound(to: Int8.self),
             scratch.met.nodes + (scratch.met.count - fresh), fresh, limit, scratch.found, scratch.squares)

@@ -3,7 +3,7 @@ package import Numerics
 extension HNSWIndex {
     /// Walks that a thread has in hand: while one waits for memory, the others go on. More than a few of them would
     /// push one another's rows out of the cache.
-    private static var inFlight: Int { Tuning.fly }
+    private static let inFlight = 3
     /// Queries that a thread takes at once.
     private static let grain = 32
 

@@ -1,3 +1,4 @@
+internal import CKernels
 package import Numerics
 
 /// An answer and how it was found.
@@ -153,17 +154,26 @@ extension HNSWIndex {
         return computed
     }
 
-    /// All rows that the filter keeps, by code, and the best `width` by f32; returns the distances computed.
+    /// All rows that the filter keeps, by sketch where that is enough, then the best by code, and the best `width` of
+    /// those by f32; returns the distances computed.
     private func scan(_ graph: GraphRows, width: Int, _ keeping: Bitmap?, _ scratch: inout SearchScratch) -> Int {
         scratch.nearest.reset(limit: scratch.nearest.limit)
         scratch.matches.reset(limit: width)
         var computed = 0
-        ExactSearch.forEachBatch(rows: 0..<set.count, keeping: keeping) { batch in
-            computed += batch.count
-            for row in batch { scratch.batch.append(Int(row), graph.rows) }
-            scratch.batch.flush(scratch.query, stride: graph.rows.codeStride) { _, row, distance in
-                _ = scratch.matches.insert(SortKey.make(distance, row))
+        var first = 0
+        if let sketches = graph.sketches, sketches.basis.isFaithful {
+            computed += scanSketches(sketches, width: width, keeping, &scratch)
+            for start in stride(from: 0, to: scratch.draft.count, by: CodeBatch.capacity) {
+                for index in start..<min(scratch.draft.count, start + CodeBatch.capacity) {
+                    scratch.batch.append(SortKey.row(scratch.draft[index]), graph.rows)
+                }
+                computed += insertMatches(graph, &scratch)
             }
+            first = graphCount
+        }
+        ExactSearch.forEachBatch(rows: first..<set.count, keeping: keeping) { batch in
+            for row in batch { scratch.batch.append(Int(row), graph.rows) }
+            computed += insertMatches(graph, &scratch)
         }
         scratch.reserveCandidates(width)
         for index in 0..<scratch.matches.count {
@@ -172,5 +182,36 @@ extension HNSWIndex {
         scratch.candidateCount = scratch.matches.count
         compareCandidates(graph.rows, &scratch)
         return computed + scratch.candidateCount
+    }
+
+    private func insertMatches(_ graph: GraphRows, _ scratch: inout SearchScratch) -> Int {
+        let count = scratch.batch.count
+        scratch.batch.flush(scratch.query, stride: graph.rows.codeStride) { _, row, distance in
+            _ = scratch.matches.insert(SortKey.make(distance, row))
+        }
+        return count
+    }
+
+    /// Leaves in `scratch.draft` the best 2 `width` rows of the graph by sketch that the filter keeps.
+    private func scanSketches(
+        _ sketches: Sketches, width: Int, _ keeping: Bitmap?, _ scratch: inout SearchScratch
+    ) -> Int {
+        sketches.basis.encode(scratch.query, stride: set.codeStride, scratch.sketch)
+        scratch.draft.reset(limit: 2 * width)
+        var computed = 0
+        ExactSearch.forEachBatch(rows: 0..<graphCount, keeping: keeping) { batch in
+            guard let rows = batch.baseAddress else { return }
+            computed += batch.count
+            for row in batch { ek_prefetch_line(sketches.sketch(Int(row))) }
+            let isFull = scratch.draft.count == scratch.draft.limit
+            let found = ek_squared_l2_s8_within(
+                scratch.sketch, sketches.table.assumingMemoryBound(to: Int8.self), rows, batch.count,
+                isFull ? SketchKey.square(scratch.draft[scratch.draft.count - 1]) : .max, scratch.found,
+                scratch.squares)
+            for index in 0..<found {
+                _ = scratch.draft.insert(SketchKey.make(scratch.squares[index], Int(scratch.found[index])))
+            }
+        }
+        return computed
     }
 }

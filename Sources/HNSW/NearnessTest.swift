@@ -2,11 +2,11 @@
 ///
 /// What share of a distance sketches show differs between data sets, and between places of one; around one query it
 /// varies little. So a walk learns it from the rows that it has compared by code: mean and variance of the share, recent
-/// ones counting most. A row passes if its distance would be small enough with a share three standard deviations above
-/// the mean, which keeps all but one in a thousand that belong into the beam.
+/// ones counting most. A row passes if its distance would be small enough with a share two standard deviations above
+/// the mean.
 struct NearnessTest {
     private static let weight: Float = 1 / 16
-    private static let deviations: Float = 3
+    private static let deviations: Float = 2
     /// Sketches of rows at no distance may differ by their rounding: 1/12 for each of two values, 64 times.
     private static let rounding: Float = 64
 
@@ -26,7 +26,7 @@ struct NearnessTest {
         let difference = ratio - mean
         mean += Self.weight * difference
         variance += Self.weight * (difference * difference * (1 - Self.weight) - variance)
-        share = mean + Tuning.y * variance.squareRoot()
+        share = mean + Self.deviations * variance.squareRoot()
     }
 
     /// The largest square with which a row may be nearer than `distance`.

@@ -27,9 +27,13 @@ package struct SketchBasis: Sendable, Equatable {
     package let offsets: [Float]
     /// Squared distance of sketches × unit = distance of vectors along the directions (1 − cosine, or squared l2).
     package let unit: Float
+    /// Whether the nearest rows by sketch are the nearest ones, or nearly; see ``fidelity``.
+    package let isFaithful: Bool
 
     /// A basis that was stored; nil if it does not fit vectors of `dimension`.
-    package init?(directions: [UInt8], factor: Float, offsets: [Float], unit: Float, dimension: Int) {
+    package init?(
+        directions: [UInt8], factor: Float, offsets: [Float], unit: Float, isFaithful: Bool, dimension: Int
+    ) {
         guard directions.count == Self.values * CodeQuantizer.codeStride(dimension: dimension),
             offsets.count == Self.values, factor.isFinite, unit.isFinite, factor > 0, unit > 0,
             offsets.allSatisfy(\.isFinite)
@@ -38,6 +42,15 @@ package struct SketchBasis: Sendable, Equatable {
         self.factor = factor
         self.offsets = offsets
         self.unit = unit
+        self.isFaithful = isFaithful
+    }
+
+    private init(unjudged basis: SketchBasis, isFaithful: Bool) {
+        directions = basis.directions
+        factor = basis.factor
+        offsets = basis.offsets
+        unit = basis.unit
+        self.isFaithful = isFaithful
     }
 
     /// Learns the directions from rows and the centres of their clusters, 1 of each per row.
@@ -95,7 +108,49 @@ package struct SketchBasis: Sendable, Equatable {
         factor = Float(steps / precision)
         offsets = means.map { Float($0 * steps) }
         unit = Float((rows.metric == .cosine ? 0.5 : 1) / (steps * steps))
+        isFaithful = false
     }
+
+    /// The basis, with the answer to the question whether walks may go by its sketches alone: whether of the 10 nearest
+    /// of the sample by code 9 are among the 20 nearest by sketch.
+    func judged(on sample: [UInt32], in rows: VectorRows, threads: Int) -> SketchBasis {
+        let (queries, near, wide) = (min(64, sample.count), 10, 20)
+        guard sample.count > 4 * wide else { return self }
+        let table = AlignedBuffer<Int8>(repeating: 0, count: sample.count * Self.stride)
+        nonisolated(unsafe) let (rows, base) = (rows, table.baseAddress)
+        Parallel.forEach(sample.count, threads: threads, grain: 64, makeState: { CodedQuery() }) { query, index in
+            query.set(row: Int(sample[index]), in: rows)
+            encode(query, stride: rows.codeStride, base + index * Self.stride)
+        }
+        var found = [Int](repeating: 0, count: queries)
+        found.withUnsafeMutableBufferPointer { found in
+            nonisolated(unsafe) let found = found
+            Parallel.forEach(queries, threads: threads, makeState: { SearchScratch() }) { scratch, number in
+                let position = number * (sample.count / queries)
+                scratch.query.set(row: Int(sample[position]), in: rows)
+                scratch.beam.reset(limit: near)
+                scratch.draft.reset(limit: wide)
+                let squares = AlignedBuffer<Int32>(repeating: 0, count: sample.count)
+                ek_squared_l2_s8(base + position * Self.stride, base, sample.count, squares.baseAddress)
+                for index in 0..<sample.count where index != position {
+                    _ = scratch.draft.insert(SketchKey.make(squares.baseAddress[index], index))
+                    scratch.batch.append(index, code: rows.code(Int(sample[index])), scale: rows.scale(Int(sample[index])))
+                    if scratch.batch.isFull || index == sample.count - 1 {
+                        scratch.batch.flush(scratch.query, stride: rows.codeStride) { _, index, distance in
+                            _ = scratch.beam.insert(SortKey.make(distance, index))
+                        }
+                    }
+                }
+                let bySketch = Set((0..<scratch.draft.count).map { SortKey.row(scratch.draft[$0]) })
+                found[number] = (0..<scratch.beam.count).count { bySketch.contains(SortKey.row(scratch.beam[$0])) }
+            }
+        }
+        let share = Double(found.reduce(0, +)) / Double(queries * near)
+        return SketchBasis(unjudged: self, isFaithful: share >= Self.fidelity)
+    }
+
+    /// See ``judged(on:in:threads:)``.
+    private static let fidelity = 0.9
 
     /// Rounds of the power iteration: the span of the leading directions is what counts, not each of them.
     private static let rounds = 5
