@@ -227,7 +227,29 @@ class Reader:
             used = words[: ends[0]] if len(ends) else words[:47]
             check((used < index["rows"]).all() and (used != row).all(), f"graph.level0: row {row}")
             check(words[47] == NONE or row < words[47] < index["rows"], f"graph.level0: the chain of row {row}")
+        self.sketches(index["rows"])
         return len(links)
+
+    def sketches(self, rows):
+        basis = self.get("meta", b"sketch")
+        if basis is None:
+            return
+        stride = (self.state["embedding"]["dimension"] + 63) // 64 * 64
+        basis = sealed(basis, "sketch")
+        check(len(basis) == 4 * 59 + 56 * stride, "sketch: length")
+        (faithful,), (factor, unit) = struct.unpack_from("<I", basis), np.frombuffer(basis, "<f4", 2, 4)
+        check(faithful <= 1 and factor > 0 and unit > 0, "sketch: numbers")
+        offsets = np.frombuffer(basis, "<f4", 56, 12)
+        directions = np.frombuffer(basis, np.uint8, offset=4 * 59).reshape(56, stride).astype(np.int64) - 128
+        sketches = self.column("graph.sketch", "grsk", 64, 1 << 24)
+        check(len(sketches) == rows, "graph.sketch: another number of rows")
+        codes = self.column("embedding.code", "emi8", stride, block(stride, 262144))[:rows].astype(np.int64) - 128
+        scales = self.column("embedding.scale", "emsc", 8, 8192)[:rows]
+        values = scales.view("<f4")[:, :1] * factor * (codes @ directions.T).astype(np.float32) - offsets
+        expected = np.rint(np.clip(values, -127, 127)).astype(np.int8)
+        check((expected == sketches[:, :56].view(np.int8)).all(), "graph.sketch: not those of the codes")
+        check((sketches[:, 56:] == scales).all(), "graph.sketch: not the scales")
+
 
 
 def block(stride, most=262144):

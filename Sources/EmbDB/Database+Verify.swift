@@ -148,6 +148,10 @@ struct DatabaseCheck {
         else {
             throw fault("the graph has another number of rows than it says")
         }
+        let basis = try MetaRecords.sketchBasis(transaction, dimension: snapshot.settings.dimension)
+        guard try Layout.sketches.verify(in: transaction) == (basis == nil ? 0 : description.rows) else {
+            throw fault("the graph has another number of sketches than of rows")
+        }
         do {
             try snapshot.index.validate()
         } catch {

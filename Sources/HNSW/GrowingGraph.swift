@@ -74,11 +74,7 @@ final class GrowingGraph: @unchecked Sendable {
         let buffer = AlignedBuffer<Int8>(repeating: 0, count: rows.count * SketchBasis.stride)
         nonisolated(unsafe) let (rows, base) = (rows, buffer.baseAddress)
         Parallel.forEach(rows.count, threads: threads, grain: 64, makeState: { CodedQuery() }) { query, row in
-            query.set(row: row, in: rows)
-            let sketch = base + row * SketchBasis.stride
-            basis.encode(query, stride: rows.codeStride, sketch)
-            UnsafeMutableRawPointer(sketch + SketchBasis.values)
-                .copyMemory(from: rows.scale(row), byteCount: CodeQuantizer.scaleStride)
+            basis.write(row, in: rows, &query, to: base + row * SketchBasis.stride)
         }
         ownedSketches = consume buffer
         self.basis = basis

@@ -10,6 +10,8 @@ package struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
         case repeatedLink
         /// A list of identical vectors does not ascend.
         case badDuplicate
+        /// A node's sketch is not that of its code.
+        case wrongSketch
         /// No walk from the entries reaches a node.
         case unreachable
     }
@@ -32,6 +34,7 @@ package struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
             case .selfLoop: "\(place) links to itself"
             case .repeatedLink: "\(place) links twice to row \(link ?? -1)"
             case .badDuplicate: "\(place) names row \(link ?? -1) as the next identical one"
+            case .wrongSketch: "the sketch of \(place) is not that of its code"
             case .unreachable: "\(place) of \(count) cannot be reached"
             }
         return "the search graph is damaged (\(fact)): build it again"

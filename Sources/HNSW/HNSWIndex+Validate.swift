@@ -2,7 +2,7 @@ internal import Numerics
 
 extension HNSWIndex {
     /// Reads every link: all ids in range, no node linked to itself or twice to another, every row reachable from the
-    /// entries.
+    /// entries; and that sketches are those of the codes.
     ///
     /// - Throws: ``HNSWError`` for the first fault.
     /// - Complexity: O(rows × 48); reads all of level 0.
@@ -30,11 +30,26 @@ extension HNSWIndex {
                     return fault(.badDuplicate, row: row, link: Int(next))
                 }
             }
+            if let row = graph.firstWrongSketch() { return fault(.wrongSketch, row: row) }
             var reached = Reachability(nodes: graphCount)
             for entry in medoids { reached.visit(from: Int(entry), graph) }
             return reached.firstMissing(from: 0).map { fault(.unreachable, row: $0) }
         }
         if let found { throw found }
+    }
+}
+
+extension GraphRows {
+    fileprivate func firstWrongSketch() -> Int? {
+        guard let sketches else { return nil }
+        var query = CodedQuery()
+        let sketch = AlignedBuffer<Int8>(repeating: 0, count: SketchBasis.stride)
+        for row in 0..<nodes {
+            sketches.basis.write(row, in: rows, &query, to: sketch.baseAddress)
+            let stored = UnsafeRawBufferPointer(start: sketches.sketch(row), count: SketchBasis.stride)
+            if !stored.elementsEqual(UnsafeRawBufferPointer(sketch.pointer)) { return row }
+        }
+        return nil
     }
 }
 

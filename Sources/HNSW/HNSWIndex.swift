@@ -26,8 +26,8 @@ package struct HNSWIndex: Sendable {
         graphCount = nodes
         let usable = sketches.flatMap { sketches in
             sketches.count >= nodes
-                && sketches.basis.directions.count
-                    == SketchBasis.values * CodeQuantizer.codeStride(dimension: set.dimension) ? sketches : nil
+                && sketches.basis.fits(dimension: set.dimension)
+                ? sketches : nil
         }
         self.sketches = usable
         entries = set.withRows { EntryTable(medoids: medoids, nodes: nodes, in: $0, usable) }

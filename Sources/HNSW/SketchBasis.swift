@@ -14,9 +14,11 @@ package struct SketchBasis: Sendable, Equatable {
     package static let values = Int(EK_SKETCH)
     /// Bytes of a row: the values, then the two floats that stand beside the row's code, which a walk reads next.
     package static let stride = 64
+    /// Rows of a table: it is stored as one value.
+    private static let largestTable = 1 << 24
     /// Vectors whose code is one cache line need no sketch.
     static func isWorthwhile(_ rows: VectorRows) -> Bool {
-        rows.codeStride > stride && rows.metric != .ip && rows.count > 0
+        rows.codeStride > stride && rows.metric != .ip && rows.count > 0 && rows.count <= largestTable
     }
 
     /// The directions as u8 codes, 128 for 0, rows padded as codes are. [values, codeStride]
@@ -30,19 +32,28 @@ package struct SketchBasis: Sendable, Equatable {
     /// Whether the nearest rows by sketch are the nearest ones, or nearly; see ``fidelity``.
     package let isFaithful: Bool
 
-    /// A basis that was stored; nil if it does not fit vectors of `dimension`.
-    package init?(
-        directions: [UInt8], factor: Float, offsets: [Float], unit: Float, isFaithful: Bool, dimension: Int
-    ) {
-        guard directions.count == Self.values * CodeQuantizer.codeStride(dimension: dimension),
-            offsets.count == Self.values, factor.isFinite, unit.isFinite, factor > 0, unit > 0,
-            offsets.allSatisfy(\.isFinite)
+    /// As it is stored, little-endian: faithful (u32, 0 or 1), factor, unit, offsets (f32), directions (u8).
+    package var bytes: [UInt8] {
+        let numbers = [isFaithful ? 1 : 0, factor.bitPattern, unit.bitPattern] + offsets.map(\.bitPattern)
+        return numbers.flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } } + directions
+    }
+
+    /// A basis that was stored; nil if it is damaged or not for vectors of `dimension`.
+    package init?(bytes: [UInt8], dimension: Int) {
+        let numbers = 3 + Self.values
+        guard bytes.count == 4 * numbers + Self.values * CodeQuantizer.codeStride(dimension: dimension) else {
+            return nil
+        }
+        let words = bytes.withUnsafeBytes { raw in
+            (0..<numbers).map { UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)) }
+        }
+        isFaithful = words[0] == 1
+        factor = Float(bitPattern: words[1])
+        unit = Float(bitPattern: words[2])
+        offsets = words[3...].map { Float(bitPattern: $0) }
+        directions = Array(bytes[(4 * numbers)...])
+        guard words[0] <= 1, factor.isFinite, unit.isFinite, factor > 0, unit > 0, offsets.allSatisfy(\.isFinite)
         else { return nil }
-        self.directions = directions
-        self.factor = factor
-        self.offsets = offsets
-        self.unit = unit
-        self.isFaithful = isFaithful
     }
 
     private init(unjudged basis: SketchBasis, isFaithful: Bool) {
@@ -51,6 +62,11 @@ package struct SketchBasis: Sendable, Equatable {
         offsets = basis.offsets
         unit = basis.unit
         self.isFaithful = isFaithful
+    }
+
+    /// Whether it is one for vectors of `dimension`.
+    func fits(dimension: Int) -> Bool {
+        directions.count == Self.values * CodeQuantizer.codeStride(dimension: dimension)
     }
 
     /// Learns the directions from rows and the centres of their clusters, 1 of each per row.
@@ -134,7 +150,8 @@ package struct SketchBasis: Sendable, Equatable {
                 ek_squared_l2_s8(base + position * Self.stride, base, sample.count, squares.baseAddress)
                 for index in 0..<sample.count where index != position {
                     _ = scratch.draft.insert(SketchKey.make(squares.baseAddress[index], index))
-                    scratch.batch.append(index, code: rows.code(Int(sample[index])), scale: rows.scale(Int(sample[index])))
+                    let row = Int(sample[index])
+                    scratch.batch.append(index, code: rows.code(row), scale: rows.scale(row))
                     if scratch.batch.isFull || index == sample.count - 1 {
                         scratch.batch.flush(scratch.query, stride: rows.codeStride) { _, index, distance in
                             _ = scratch.beam.insert(SortKey.make(distance, index))
@@ -172,6 +189,14 @@ package struct SketchBasis: Sendable, Equatable {
                 }
             }
         }
+    }
+
+    /// Writes the row of sketches for a stored row to `out` [stride].
+    func write(_ row: Int, in rows: VectorRows, _ query: inout CodedQuery, to out: UnsafeMutablePointer<Int8>) {
+        query.set(row: row, in: rows)
+        encode(query, stride: rows.codeStride, out)
+        UnsafeMutableRawPointer(out + Self.values)
+            .copyMemory(from: rows.scale(row), byteCount: CodeQuantizer.scaleStride)
     }
 
     private static func dots(

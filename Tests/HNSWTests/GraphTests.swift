@@ -11,7 +11,7 @@ private final class Steps: Sendable {
 @Suite("Graph")
 struct GraphTests {
     static let count = 8000
-    static let dimension = 48
+    static let dimension = 80
     static let cells = CellLike.make(count + 100, dimension: dimension, seed: 11)
     static let queries = Matrix(
         rows: 100, columns: dimension, values: Array(cells.vectors.values[(count * dimension)...]))

@@ -133,7 +133,7 @@ struct KernelTests {
         for length in Self.lengths + [4096, 65536] {
             let count = length > 2000 ? 5 : 1 + length % 11
             let extreme = length % 3 == 0
-            let query = (0..<length).map { _ in extreme ? Int8.min : Int8.random(in: .min ... .max, using: &random) }
+            let query = (0..<length).map { _ in extreme ? -127 : Int8.random(in: -127...127, using: &random) }
             let rows = (0..<count * length + 1).map { _ in
                 extreme ? UInt8.max : UInt8.random(in: 0...255, using: &random)
             }
@@ -148,6 +148,61 @@ struct KernelTests {
                 #expect(out.map(Int.init) == expected, "\(name) \(length)")
             }
         }
+    }
+
+    @Test("squares of sketches are the exact integers, in order and by number, and so is what lies within a limit")
+    func sketches() {
+        var random = SeededRandom(seed: 8)
+        let values = Int(EK_SKETCH)
+        for count in [0, 1, 2, 3, 4, 5, 7, 8, 47, 64] {
+            // The last 8 bytes of a row are no part of the sketch.
+            let table = (0..<max(1, count) * 64).map { _ in Int8(Int(random.next() % 255) - 127) }
+            let query = (0..<64).map { _ in Int8(Int(random.next() % 255) - 127) }
+            let expected = (0..<count).map { row in
+                (0..<values).reduce(Int32(0)) {
+                    let difference = Int32(query[$1]) - Int32(table[row * 64 + $1])
+                    return $0 + difference * difference
+                }
+            }
+            var ids = (0..<count).map { UInt32($0) }
+            ids.shuffle(using: &random)
+            let limit = expected.sorted().dropFirst(count / 2).first ?? 0
+            onEveryLevel { name in
+                var out = [Int32](repeating: -1, count: count)
+                ek_squared_l2_s8(query, table, count, &out)
+                #expect(out == expected, "\(name) \(count)")
+                for limit in [limit, Int32.max, -1] {
+                    var found = [UInt32](repeating: .max, count: count)
+                    var squares = [Int32](repeating: -1, count: count)
+                    let within = ek_squared_l2_s8_within(query, table, ids, count, limit, &found, &squares)
+                    let kept = ids.filter { expected[Int($0)] <= limit }
+                    #expect(Array(found.prefix(within)) == kept, "\(name) \(count) \(limit)")
+                    #expect(Array(squares.prefix(within)) == kept.map { expected[Int($0)] })
+                }
+            }
+        }
+    }
+
+    @Test("quantising gives the nearest steps of the largest magnitude and their squares; zero gives zeros")
+    func quantise() {
+        for length in Self.lengths where length > 0 {
+            for scale in [1, 1e-38, 1e36] {
+                let values = normals(length, seed: UInt64(length), scale: scale)
+                let largest = values.map(\.magnitude).max() ?? 0
+                var code = [Int8](repeating: 99, count: length)
+                var squares: Int64 = -1
+                #expect(ek_quantise_s8(values, length, &code, &squares) == largest)
+                for d in 0..<length {
+                    let exact = largest == 0 ? 0 : Double(values[d]) * 127 / Double(largest)
+                    #expect((Double(code[d]) - exact).magnitude <= 0.501, "\(length) \(scale) \(d)")
+                }
+                #expect(squares == code.reduce(0) { $0 + Int64($1) * Int64($1) })
+            }
+        }
+        var code: [Int8] = [1, 2, 3]
+        var squares: Int64 = 5
+        #expect(ek_quantise_s8([0, 0, 0], 3, &code, &squares) == 0)
+        #expect(code == [0, 0, 0] && squares == 0)
     }
 
     @Test("normalise returns the norm and leaves a unit vector; zero stays; tiny and huge values keep their digits")

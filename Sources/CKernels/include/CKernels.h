@@ -28,7 +28,7 @@ void ek_dot_f32(const float *query, const float *const *rows, size_t n, size_t d
 /// out[i] = sum over d of (query[d] - rows[i][d])^2
 void ek_squared_l2_f32(const float *query, const float *const *rows, size_t n, size_t dimension, float *out);
 /// out[i] = sum over d of query[d] * (rows[i][d] - 128): s8 query against u8 codes with an offset of 128.
-/// Exact in 32 bits for dimension <= 65536.
+/// Exact in 32 bits for dimension <= 65536; no query value may be -128.
 void ek_dot_s8u8(const int8_t *query, const uint8_t *const *rows, size_t n, size_t dimension, int32_t *out);
 
 /// Values of a sketch; a row of sketches is 64 bytes.

@@ -38,7 +38,9 @@ extension Database {
             guard let snapshot = try? Snapshot(transaction, path: path) else { return }
             // Read whole before it is built upon: a damaged graph is not mended by what is added to it.
             let isSound =
-                (try? Layout.graph.verify(in: transaction)) != nil && (try? snapshot.index.validate()) != nil
+                (try? Layout.graph.verify(in: transaction)) != nil
+                && (try? Layout.sketches.verify(in: transaction)) != nil
+                && (try? snapshot.index.validate()) != nil
             let indexed = isSound ? snapshot.index.graphCount : 0
             let tail = snapshot.state.rows - indexed
             guard tail >= Self.smallestTail, tail * Self.tailShare >= indexed else { return }
@@ -57,6 +59,8 @@ extension Database {
                     rows: graph.count, entries: graph.medoids, recommendedEf: chosen.ef)
                 try environment.write { transaction in
                     try Layout.graph.replaceAll(graph.level0Bytes, in: &transaction)
+                    try Layout.sketches.replaceAll(graph.sketchBytes, in: &transaction)
+                    try MetaRecords.put(graph.basis, in: &transaction)
                     try MetaRecords.put(description, in: &transaction)
                 }
             } catch is Stopped {

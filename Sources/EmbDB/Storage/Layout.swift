@@ -72,6 +72,11 @@ enum Layout {
     static let graph = BlockColumn(
         name: "graph.level0", rowsPerBlock: 1024, stride: GraphLayout.stride, kind: 0x6772_6C30)
 
+    /// Sketches of the graph's nodes, in one block: a walk finds a row by one multiplication. Graphs of more nodes have
+    /// none.
+    static let sketches = BlockColumn(
+        name: "graph.sketch", rowsPerBlock: 1 << 24, stride: SketchBasis.stride, kind: 0x6772_736B)
+
     /// The largest power of two of rows that fit; at least 1.
     private static func rows(of stride: Int, inBytes bytes: Int) -> Int {
         var rows = 1

@@ -1,9 +1,10 @@
 internal import Foundation
+internal import HNSW
 internal import LMDBStore
 internal import Numerics
 
-/// The records of the table `meta`: `magic`, `format` (u32), and `state`, `pending`, `index` (JSON) and `deleted`
-/// (64 rows a u64), each ``Checksummed``; and those of ``StoredGenes``.
+/// The records of the table `meta`: `magic`, `format` (u32), and `state`, `pending`, `index` (JSON), `sketch`
+/// (`SketchBasis`) and `deleted` (64 rows a u64), each ``Checksummed``; and those of ``StoredGenes``.
 enum MetaRecords {
     private static let json: @Sendable () -> JSONEncoder = {
         let encoder = JSONEncoder()
@@ -74,6 +75,23 @@ enum MetaRecords {
             try put(index, as: "index", in: &transaction)
         } else {
             try Layout.meta.remove("index", in: &transaction)
+        }
+    }
+
+    /// How the sketches of the graph are made; nil where it has none.
+    static func sketchBasis(
+        _ transaction: borrowing some Transaction & ~Copyable, dimension: Int
+    ) throws -> SketchBasis? {
+        guard let bytes = try checked("sketch", in: transaction) else { return nil }
+        guard let basis = SketchBasis(bytes: bytes, dimension: dimension) else { throw damaged("sketch") }
+        return basis
+    }
+
+    static func put(_ basis: SketchBasis?, in transaction: inout WriteTransaction) throws {
+        if let basis {
+            try putChecked(basis.bytes, as: "sketch", in: &transaction)
+        } else {
+            try Layout.meta.remove("sketch", in: &transaction)
         }
     }
 

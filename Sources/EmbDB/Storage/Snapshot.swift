@@ -37,7 +37,9 @@ struct Snapshot {
         // Derived, as the graph: a damaged record is as good as none.
         let description = try? MetaRecords.index(transaction)
         let graph = Self.graph(description, rows: state.rows, transaction)
-        index = HNSWIndex(set: set, level0: graph, medoids: graph.count > 0 ? description?.entries ?? [] : [])
+        index = HNSWIndex(
+            set: set, level0: graph, medoids: graph.count > 0 ? description?.entries ?? [] : [],
+            sketches: Self.sketches(dimension: settings.dimension, nodes: graph.count, transaction))
         recommendedEf = graph.count > 0 ? description?.recommendedEf : nil
     }
 
@@ -51,6 +53,17 @@ struct Snapshot {
             return graph
         }
         return BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0)
+    }
+
+    /// Sketches for all nodes, or nil: a walk does without them.
+    private static func sketches(
+        dimension: Int, nodes: Int, _ transaction: borrowing ReadTransaction
+    ) -> Sketches? {
+        guard nodes > 0, let basis = try? MetaRecords.sketchBasis(transaction, dimension: dimension),
+            let rows = try? Layout.sketches.blockRows(count: nodes, in: transaction), let table = rows.blocks.first,
+            rows.blocks.count == 1
+        else { return nil }
+        return Sketches(basis: basis, table: table, count: rows.count)
     }
 
     /// The beam's length where the caller names none.
