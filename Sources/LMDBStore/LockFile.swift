@@ -20,8 +20,8 @@ enum LockFile {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_blocks * 512 < bytes else { return }
-        if fallocate(descriptor, 0, 0, off_t(bytes)) != 0, errno == ENOSPC || errno == EDQUOT || errno == EFBIG {
-            let failure = errno
+        let failure = posix_fallocate(descriptor, 0, off_t(bytes))
+        if failure == ENOSPC || failure == EDQUOT || failure == EFBIG {
             if status.st_size == 0 { unlink(path) }
             throw StoreError(systemCode: failure, path: path, doing: "locking")
         }

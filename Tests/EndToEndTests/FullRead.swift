@@ -53,7 +53,10 @@ struct FullRead: Equatable {
                 command: ([arguments[0]] + arguments.dropFirst(2).filter { !$0.contains("/") }).joined(separator: " ")
                     + files.compactMap { $0.split(separator: "/").last.map { " \($0)" } }.joined(),
                 exitCode: result.exitCode,
-                output: result.stdout, files: files.map { FileManager.default.contents(atPath: $0) },
+                // Not the memory in use, which differs.
+                output: result.stdout.split(separator: "\n").filter { !$0.contains("\"memory\"") }
+                    .joined(separator: "\n"),
+                files: files.map { FileManager.default.contents(atPath: $0) },
                 lastErrorLine: result.lastErrorLine))
     }
 }

@@ -34,7 +34,7 @@ struct Choice {
     }
 
     /// New cells, all of a file or those of an expression.
-    private mutating func bring(to database: String, _ cells: [String: Cell], _ random: inout Random) -> Operation {
+    mutating func bring(to database: String, _ cells: [String: Cell], _ random: inout Random) -> Operation {
         let source = random.pick(isComputed ? sources.counts : sources.vectors)
         nextPrefix += 1
         let prefix = "p\(nextPrefix)_"

@@ -10,7 +10,7 @@ struct Cell: Equatable {
 struct Contents: Equatable {
     /// The exported files: ids, embeddings, obs, tokens.
     var files: [Data] = []
-    /// What `info` says, without the file's size.
+    /// What `info` says, without the file's size and the memory in use.
     var info = ""
     var count = 0
     var isPending = false
@@ -34,8 +34,10 @@ struct Contents: Equatable {
         self.count = count
         isPending = answer["pending_ingest"] is [String: Any]
         indexed = (answer["index"] as? [String: Any])?["indexed"] as? Int ?? 0
-        self.info = info.output.split(separator: "\n").filter { !$0.contains("\"file_bytes\"") }
-            .joined(separator: "\n")
+        self.info = info.output.split(separator: "\n").filter {
+            !$0.contains("\"file_bytes\"") && !$0.contains("\"memory\"")
+        }
+        .joined(separator: "\n")
         guard verify.exitCode == (count == 0 ? 2 : 0) else {
             throw Loss("verify exits with \(verify.exitCode) for \(count) cells: \(verify.lastLine)")
         }

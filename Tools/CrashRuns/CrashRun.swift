@@ -14,6 +14,8 @@ struct CrashRun {
     private var random: Random
     private var choice: Choice
     private let database: String
+    /// Whether interrupted work is left in the database, which is to be dropped for other work.
+    private var isInterrupted = false
     private let isComputed: Bool
 
     init(seed: UInt64, sources: Sources, program: Program) {
@@ -33,12 +35,21 @@ struct CrashRun {
         var cells: [String: Cell] = [:]
         for _ in 0..<operations {
             if let deadline, Date() > deadline { return }
-            let operation = choice.next(on: database, cells, &random)
+            var operation = choice.next(on: database, cells, &random)
+            if isInterrupted {
+                operation = choice.bring(to: database, cells, &random)
+                operation.arguments.append("--restart")
+            }
             let (twin, calls, seconds) = try undisturbed(operation, cells: cells)
             let after = twin.contents
             let afterCells = try after.cells()
             try operation.check(afterCells, from: cells)
-            if try !disturbed(operation, before: before, after: after, calls: calls, seconds: seconds) { continue }
+            if try !disturbed(operation, before: before, after: after, calls: calls, seconds: seconds) {
+                tally.dropped += 1
+                isInterrupted = true
+                continue
+            }
+            isInterrupted = false
             (before, cells) = (after, afterCells)
         }
     }
@@ -51,11 +62,9 @@ struct CrashRun {
         for path in [twin, twin + "-lock", twin + ".copy"] { unlink(path) }
         if Contents.size(database) > 0 { try FileManager.default.copyItem(atPath: database, toPath: twin) }
         let result = try program.run(operation.arguments.map { $0.replacing(database, with: twin) }, counting: true)
-        history.append("  " + operation.arguments.dropFirst(0).joined(separator: " "))
-        guard
-            result.exitCode
-                == (operation.added.isEmpty && operation.arguments.contains("--where") && operation.kind != .delete
-                    ? result.exitCode : 0)
+        history.append("  " + operation.arguments.joined(separator: " "))
+        // Nothing new is in what is brought: that is said, and no error of the program.
+        guard result.exitCode == 0 || operation.added.isEmpty && operation.kind != .delete
         else {
             throw Loss("undisturbed, \(operation.kind.rawValue) exits with \(result.exitCode): \(result.lastLine)")
         }
@@ -87,6 +96,7 @@ struct CrashRun {
             tally.calls[result.killedAt ?? "any time", default: 0] += 1
             let found = try Contents(database, program, hasTokens: isComputed)
             tally.states[try state(found, before: before, after: after, operation), default: 0] += 1
+            if found.isPending, found.hasSameCells(as: before), random.chance(0.15) { return false }
             if !operation.isRepeatable, found.hasSameCells(as: after), !found.hasSameCells(as: before) { break }
         }
         let found = try Contents(database, program, hasTokens: isComputed)

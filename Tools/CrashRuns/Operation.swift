@@ -8,7 +8,7 @@ struct Operation {
     }
 
     let kind: Kind
-    let arguments: [String]
+    var arguments: [String]
     /// Cells that go.
     var removed: Set<String> = []
     /// Cells that come, or take the place of others.
