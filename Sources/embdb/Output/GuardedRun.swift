@@ -4,7 +4,7 @@ internal import Foundation
 private nonisolated(unsafe) var guardedChild: pid_t = 0
 
 /// Runs this program again with the same arguments, as a child whose death by a fault of memory can be told: `verify`
-/// reads what nobody has checked before it. See decision 0010.
+/// reads what nobody has checked before it. See decision 0012.
 enum GuardedRun {
     /// How a child ended.
     enum End {
