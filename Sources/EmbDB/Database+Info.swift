@@ -14,7 +14,7 @@ extension Database {
                 let state = try MetaRecords.state(transaction)
                 let live = try MetaRecords.live(transaction, rows: state.rows)
                 let hasCells = state.embedding != nil && state.rows > 0
-                let snapshot = hasCells ? try Snapshot(transaction, path: path) : nil
+                let snapshot = hasCells ? try Snapshot(transaction, path: path, deletedOnes: true) : nil
                 let indexed = snapshot?.index.graphCount ?? 0
                 let pending = try MetaRecords.pending(transaction)
                 return DatabaseInfo(

@@ -37,6 +37,10 @@ struct GenePlan {
         } else {
             record = nil
         }
+        if counted.rows.count(where: { !live[$0] }) > live.population {
+            // To count the cells that are left is less work than to take away those that are not.
+            (record, counted) = (nil, Bitmap(count: state.rows))
+        }
         gone = counted.rows.filter { !live[$0] }
         missing = live.rows.filter { !counted[$0] }
         self.record = record

@@ -35,7 +35,7 @@ extension Database {
     ///   found.
     func updateIndex(threads: Int, parameters: HNSWParameters = HNSWParameters(), control: Control) throws {
         try environment.read { transaction in
-            guard let snapshot = try? Snapshot(transaction, path: path) else { return }
+            guard let snapshot = try? Snapshot(transaction, path: path, deletedOnes: true) else { return }
             // Read whole before it is built upon: a damaged graph is not mended by what is added to it.
             let isSound =
                 (try? Layout.graph.verify(in: transaction)) != nil && (try? snapshot.index.validate()) != nil
