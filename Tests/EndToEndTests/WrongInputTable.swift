@@ -166,6 +166,11 @@ extension WrongInput {
         .init("beam lengths that are no numbers", 64, ["bench", "search", "--vectors", "made/vectors.npy", "--queries", "made/vectors.npy", "--ef", "x"], ["--ef x"]),
         .init("a metric that is none", 64, ["bench", "search", "--vectors", "made/vectors.npy", "--queries", "made/vectors.npy", "--metric", "cos"], ["cos", "cosine"]),
         .init("more tokens than the model takes", 64, ["bench", "embed", "--model", "MODEL", "--length", "9000"], ["--length 9000"]),
+        .init("a deletion of nobody in particular", 64, ["delete", "DB"], ["--where"]),
+        .init("a deletion of no cell", 2, ["delete", "DB", "--where", "n_genes > 9000"], ["no cell", "n_genes > 9000"]),
+        .init("a dry run of a deletion of no cell", 2, ["delete", "DB", "--where", "n_genes > 9000", "--dry-run"], ["no cell", "n_genes > 9000"]),
+        .init("a deletion by an unknown value", 1, ["delete", "DB", "--where", "disease == \"DMC\""], ["DMC", "DCM"]),
+        .init("a deletion by half an expression", 1, ["delete", "DB", "--where", "disease =="], ["the end", "value"]),
         .init("a version that is none", 64, ["ingest", "DB", "fix:more", "--precision", "f64"], ["f64", "f32"]),
     ]
 

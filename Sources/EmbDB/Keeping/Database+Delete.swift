@@ -5,7 +5,7 @@ extension Database {
     /// Deletes the cells that an expression over obs selects, in one transaction: no answer names them from then on, and
     /// their ids are free to be ingested again.
     ///
-    /// The rows stay in the file until it is compacted (``compact(options:control:)``). Files whose cells were deleted
+    /// The rows stay in the file. Files whose cells were deleted
     /// count no more as ingested, so that the same ingest again is one: with `onConflict` `skip` it brings the deleted
     /// cells back. Gene embeddings still hold the deleted cells; they are taken out, exactly, when gene embeddings are
     /// asked for the next time.
