@@ -86,6 +86,31 @@ struct NearestTests {
         #expect(Set(few.compactMap { $0["cell"].string }) == ["cell8", "cell9"])
     }
 
+    @Test("--at-most N --per COLUMN: so many of each donor, the nearest ones; cells without a donor as they come")
+    func limit() throws {
+        let all = try neighbors("--cell", "cell0", "-k", "300")
+        func limited(_ count: Int) -> [String?] {
+            var counts: [String: Int] = [:]
+            return all.filter { cell in
+                guard let donor = cell["obs"]["donor"].string else { return true }
+                counts[donor, default: 0] += 1
+                return counts[donor, default: 0] <= count
+            }.map { $0["cell"].string }
+        }
+        let cells = try neighbors("--cell", "cell0", "-k", "12", "--at-most", "2", "--per", "donor")
+            .map { $0["cell"].string }
+        #expect(cells.count == 12 && cells == Array(limited(2).prefix(12)))
+        #expect(cells != all.prefix(12).map { $0["cell"].string })
+        let exact = try neighbors("--cell", "cell0", "-k", "12", "--at-most", "2", "--per", "donor", "--exact")
+        #expect(exact.map { $0["cell"].string } == cells)
+        // More than there can be: all that the limit leaves.
+        let most = try neighbors("--cell", "cell0", "-k", "300", "--at-most", "1", "--per", "donor")
+        #expect(most.map { $0["cell"].string } == limited(1))
+        let known = try neighbors(
+            "--cell", "cell0", "-k", "300", "--at-most", "1", "--per", "donor", "--where", "donor is not missing")
+        #expect(Set(known.map { $0["obs"]["donor"].string }).count == known.count)
+    }
+
     @Test("an expression that selects nobody, or leaves nobody, exits with 2")
     func nobody() throws {
         for options in [

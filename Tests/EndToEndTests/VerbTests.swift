@@ -95,6 +95,37 @@ struct VerbTests {
         #expect(tokens.allSatisfy { (2..<242).contains($0) })
     }
 
+    @Test("export --knn writes the neighbors that nearest finds, as numpy reads them, with ids")
+    func exportNeighbors() throws {
+        let path = bench.file("knn.npz")
+        let result = try bench.run("export", bench.database, path, "--knn", "6", "--format", "json")
+        #expect(result.exitCode == 0, "\(result.stderr)")
+        #expect(try result.json()["cells"].int == 300)
+        let archive = try NumPyFile.archive(Data(contentsOf: URL(fileURLWithPath: path)))
+        #expect(archive.keys.sorted() == ["distances.npy", "indices.npy"])
+        let indices = try #require(archive["indices.npy"])
+        #expect(indices.shape == [300, 6])
+        let distances = try #require(try archive["distances.npy"]?.rows)
+        let ids = try String(contentsOfFile: path + ".ids.txt", encoding: .utf8).split(separator: "\n").map(String.init)
+        #expect(ids == (0..<300).map { "cell\($0)" })
+        let found = try bench.ask("nearest", "--cells", "cell in [\"cell3\", \"cell200\"]", "-k", "6")["queries"]
+        for (query, row) in [3, 200].enumerated() {
+            let neighbors = found[query]["neighbors"].array
+            #expect(
+                try indices.int64[6 * row..<6 * row + 6].map { ids[Int($0)] } == neighbors.map { $0["cell"].string })
+            #expect(
+                distances[row].map(Double.init).map { Float($0) } == neighbors.map { Float($0["distance"].double ?? 9) }
+            )
+        }
+        let part = bench.file("part.npz")
+        let few = try bench.run(
+            "export", bench.database, part, "--knn", "400", "--where", "disease == \"DCM\"", "--exact")
+        #expect(few.exitCode == 0 && few.stdout.isEmpty && few.stderr.contains("100 cells"), "\(few.stderr)")
+        let least = try #require(try NumPyFile.archive(Data(contentsOf: URL(fileURLWithPath: part)))["indices.npy"])
+        #expect(least.shape == [100, 400])
+        #expect(try least.int64.count { $0 == -1 } == 100 * 301)
+    }
+
     @Test("export refuses endings that it does not know and folders that are not there; stdout stays empty")
     func exportErrors() throws {
         let result = try bench.run("export", bench.database, bench.file("x.npy"))

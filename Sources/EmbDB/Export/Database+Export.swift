@@ -77,10 +77,10 @@ extension Database {
                 var indptr: [Int64] = [0]
                 try reader.forEach(in: transaction) { indptr.append((indptr.last ?? 0) + Int64($0.count)) }
                 var file = try NPZWriter(path)
-                try file.add("indptr", descriptor: "<i8", count: indptr.count) { write in
+                try file.add("indptr", descriptor: "<i8", shape: [indptr.count]) { write in
                     try indptr.withUnsafeBytes { try write($0) }
                 }
-                try file.add("tokens", descriptor: "<u4", count: Int(indptr.last ?? 0)) { write in
+                try file.add("tokens", descriptor: "<u4", shape: [Int(indptr.last ?? 0)]) { write in
                     try reader.forEach(in: transaction) { tokens in try tokens.withUnsafeBytes { try write($0) } }
                 }
                 try file.finish()

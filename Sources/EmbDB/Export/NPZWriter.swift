@@ -15,13 +15,13 @@ struct NPZWriter: ~Copyable {
 
     init(_ path: String) throws(EmbDBError) { file = try OutputFile(path) }
 
-    /// Adds a one-dimensional array of `count` elements. `produce` hands its bytes on in pieces, little-endian; it is
+    /// Adds an array of this shape. `produce` hands its bytes on in pieces, little-endian; it is
     /// called twice, for the checksum that stands before the data and for the data, and must give the same both times.
     mutating func add(
-        _ name: String, descriptor: String, count: Int,
+        _ name: String, descriptor: String, shape: [Int],
         _ produce: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
-        let header = NPYFile.header(descriptor: descriptor, shape: [count])
+        let header = NPYFile.header(descriptor: descriptor, shape: shape)
         var crc = crc32_z(0, nil, 0)
         var size = 0
         func measure(_ bytes: UnsafeRawBufferPointer) {

@@ -29,18 +29,9 @@ struct NeighborFilters {
         } else {
             keeping = snapshot.live
         }
-        guard let name = options.excludeSame else {
-            excluded = nil
-            return
+        excluded = try options.excludeSame.map { name in
+            try ComparableColumn(name, option: "--exclude-same", snapshot, path: path, in: transaction)
         }
-        guard let number = snapshot.state.columns.firstIndex(where: { $0.name == name }) else {
-            throw EmbDBError(
-                .usage,
-                "--exclude-same \(name): there is no such obs column (\(path)): "
-                    + obsColumnAdvice(for: name, among: snapshot.state.columns.map(\.name)))
-        }
-        excluded = ComparableColumn(
-            name: name, try StoredObs.column(number, state: snapshot.state, in: transaction))
     }
 
     /// In the order of each group's first query, so that two runs do the same.
@@ -74,39 +65,4 @@ struct NeighborFilters {
         others[value] = rows
         return rows
     }
-}
-
-/// A column's values as numbers that are equal where the values are.
-private struct ComparableColumn {
-    let name: String
-    /// By row; nil for missing ones.
-    let values: [UInt64?]
-    /// Of texts that cells have; empty for a column of numbers.
-    private var numbers: [String: UInt64] = [:]
-    private let read: @Sendable (String) -> UInt64?
-
-    init(name: String, _ column: ObsColumn) {
-        self.name = name
-        switch column {
-        case .categories(let codes, let names):
-            values = codes.map { $0 < 0 ? nil : UInt64($0) }
-            numbers = Dictionary(names.enumerated().map { ($1, UInt64($0)) }, uniquingKeysWith: { first, _ in first })
-            read = { _ in nil }
-        case .numbers(let all):
-            values = all.map { $0.isNaN ? nil : $0.bitPattern }
-            read = { Double($0)?.bitPattern }
-        case .integers(let all):
-            values = all.map { $0 == .min ? nil : UInt64(bitPattern: $0) }
-            read = { Int64($0).map { UInt64(bitPattern: $0) } }
-        case .text(let texts):
-            var found: [String: UInt64] = [:]
-            for case let text? in texts where found[text] == nil { found[text] = UInt64(found.count) }
-            values = texts.map { $0.flatMap { found[$0] } }
-            numbers = found
-            read = { _ in nil }
-        }
-    }
-
-    /// The number of a value that is given as text; nil if no cell has it.
-    func number(of text: String) -> UInt64? { numbers[text] ?? read(text) }
 }

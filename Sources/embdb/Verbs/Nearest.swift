@@ -26,6 +26,9 @@ struct Nearest: ParsableCommand {
     @Option(name: .customShort("k"), help: "Neighbors a query.") var k = 10
     @Option(name: .customLong("where"), help: "Expression over obs: who may be a neighbor.") var filter: String?
     @Option(help: "Cells with the query's own value in this obs column are no neighbors.") var excludeSame: String?
+    @Option(help: "At most so many neighbors of a query with the same value of --per.") var atMost: Int?
+    @Option(help: "The obs column of --at-most, e.g. donor_id; cells without a value there are not limited.")
+    var per: String?
     @Option(help: "Length of the candidate list (default: chosen for recall ≥ 0.99).") var ef: Int?
     @Flag(help: "Compare every vector.") var exact = false
     @Flag(help: "One query: the mean of the queries' embeddings.") var centroid = false
@@ -56,6 +59,12 @@ struct Nearest: ParsableCommand {
         if vector != nil, excludeSame != nil {
             throw ValidationError("--exclude-same compares a stored cell's obs: give --cell or --cells, not --vector")
         }
+        if let atMost, atMost < 1 { throw ValidationError("--at-most \(atMost): give a whole number from 1") }
+        if (atMost == nil) != (per == nil) {
+            throw ValidationError(
+                (atMost.map { "--at-most \($0) says not of what" } ?? "--per \(per ?? "") says not how many")
+                    + ": give --at-most N and --per COLUMN together")
+        }
         if let maxDistance, maxDistance.isNaN { throw ValidationError("--max-distance: give a number") }
     }
 
@@ -65,6 +74,7 @@ struct Nearest: ParsableCommand {
         options.edit = GeneEdit(delete: list(delete), overexpress: list(overexpress))
         options.filter = filter
         options.excludeSame = excludeSame
+        if let atMost, let per { options.limit = .init(atMost: atMost, per: per) }
         options.maximumDistance = maxDistance
         options.ef = ef
         options.exact = exact
