@@ -202,7 +202,8 @@ package struct BlockColumn: Sendable {
     ///
     /// - Throws: `corrupted` with the block and the reason, and what `body` throws.
     package func withBlock<R>(
-        _ block: Int, in transaction: borrowing some Transaction & ~Copyable, _ body: (UnsafeRawBufferPointer) throws -> R
+        _ block: Int, in transaction: borrowing some Transaction & ~Copyable,
+        _ body: (UnsafeRawBufferPointer) throws -> R
     ) throws -> R {
         let context = transaction.context
         let key = UInt32(clamping: block).keyBytes

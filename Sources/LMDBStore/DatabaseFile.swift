@@ -146,8 +146,8 @@ final class DatabaseFile: Sendable {
         if holder?.isReader == true {
             return StoreError(
                 .locked, path: path, systemCode: EWOULDBLOCK,
-                reason: "\(process) keeps writers out: it compacts the database, or reads it and may not write its -lock "
-                    + "file",
+                reason: "\(process) reads the database and keeps writers out, to compact it or because it may not write "
+                    + "its -lock file",
                 advice: "try again when it is done")
         }
         return StoreError(

@@ -19,11 +19,14 @@ extension Environment {
                 let source = transaction.context.core.file
                 let header = try FileHeader(descriptor: source.descriptor, path: source.path)
                 // Gone from the header if two commits came in between.
-                guard let snapshot = header.snapshots.first(where: { $0.transactionID == transaction.identifier }) else {
+                guard let snapshot = header.snapshots.first(where: { $0.transactionID == transaction.identifier })
+                else {
                     return false
                 }
-                try SnapshotCopy(source: source, target: descriptor, targetPath: path, header: header, snapshot: snapshot)
-                    .perform(progress)
+                try SnapshotCopy(
+                    source: source, target: descriptor, targetPath: path, header: header, snapshot: snapshot
+                )
+                .perform(progress)
                 return true
             }
             if isDone { return }

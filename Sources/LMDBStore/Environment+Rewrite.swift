@@ -69,11 +69,17 @@ extension Environment {
     }
 
     /// Bytes that may still be written to the disk of the database's folder.
-    package func freeDiskBytes() throws(StoreError) -> Int { try Self.freeDiskBytes(beside: current().core.file.location) }
+    package func freeDiskBytes() throws(StoreError) -> Int {
+        try Self.freeDiskBytes(beside: current().core.file.location)
+    }
 
     /// Bytes that may still be written to the disk where `path` is to be.
     package static func freeDiskBytes(beside path: String) throws(StoreError) -> Int {
         let folder = DatabaseFile.folder(of: path)
+        guard access(folder, F_OK) == 0 else {
+            throw StoreError(
+                .notFound, path: folder, systemCode: ENOENT, reason: "there is no such folder", advice: "make it first")
+        }
         var status = statvfs()
         guard statvfs(folder, &status) == 0 else {
             throw StoreError(systemCode: errno, path: folder, doing: "asking for free space")
@@ -97,7 +103,8 @@ extension DatabaseFile {
         guard status.st_mode & S_ISVTX != 0, geteuid() != 0, geteuid() != status.st_uid else { return }
         for name in [location, location + "-lock"] where stat(name, &status) == 0 && status.st_uid != geteuid() {
             throw StoreError(
-                .permission, path: name, reason: "the file is somebody else's, and only they may replace it in this folder",
+                .permission, path: name,
+                reason: "the file is somebody else's, and only they may replace it in this folder",
                 advice: "ask them to do it")
         }
     }

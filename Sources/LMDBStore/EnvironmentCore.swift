@@ -112,7 +112,9 @@ final class EnvironmentCore: @unchecked Sendable {
                 advice: "check who owns it, or copy it to where it can be written")
         }
         // No lock file is put beside a database of somebody else.
-        if access(lockPath, R_OK | W_OK) == 0, !FileSwap.isPending(file.location) { return (try map(file, flags: MDB_RDONLY), true, true) }
+        if access(lockPath, R_OK | W_OK) == 0, !FileSwap.isPending(file.location) {
+            return (try map(file, flags: MDB_RDONLY), true, true)
+        }
         return (try map(file, flags: MDB_RDONLY | MDB_NOLOCK), false, true)
     }
 

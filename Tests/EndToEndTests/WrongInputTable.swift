@@ -182,6 +182,18 @@ extension WrongInput {
 
     // swift-format-ignore
     static let databasesAndOutputs: [WrongInput] = [
+        .init("a compaction of no database", 1, ["compact", "made/none.embdb"], ["none.embdb"]),
+        .init("a compaction of text", 1, ["compact", "made/text.embdb"], ["text.embdb"]),
+        .init("a compaction of a database cut in the middle", 1, ["compact", "made/half.embdb"], ["half.embdb", "truncated"]),
+        .init("a deletion in text", 1, ["delete", "made/text.embdb", "--where", "age > 3"], ["text.embdb"]),
+        .init("a copy without a name", 64, ["backup", "DB"], ["file"]),
+        .init("a copy of no database", 1, ["backup", "made/none.embdb", "made/copy.embdb"], ["none.embdb"]),
+        .init("a copy of a database cut in the middle", 1, ["backup", "made/half.embdb", "made/copy.embdb"], ["half.embdb", "truncated"]),
+        .init("a copy over counts", 64, ["backup", "DB", "made/counts.h5ad"], ["counts.h5ad", "there is a file already"]),
+        .init("a copy over the database itself", 64, ["backup", "DB", "DB"], ["the database itself"]),
+        .init("a copy over the lock file", 64, ["backup", "DB", "DB-lock"], ["there is a file already"]),
+        .init("a copy to a folder's name", 64, ["backup", "DB", "made/folder"], ["folder", "already"]),
+        .init("a copy in a folder that is not there", 1, ["backup", "DB", "made/no/copy.embdb"], ["made/no", "folder"]),
         .init("no database there", 1, ["info", "made/none.embdb"], ["none.embdb"]),
         .init("an empty file as database", 1, ["info", "made/empty.embdb"], ["empty.embdb", "empty"]),
         .init("a folder as database", 1, ["info", "made/folder"], ["folder"]),

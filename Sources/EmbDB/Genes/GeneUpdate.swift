@@ -13,7 +13,14 @@ struct GenePlan {
     let counted: Bitmap
     /// Rows to take away (replaced or deleted since), then rows to add.
     let gone: [Int]
-    let missing: [Int]
+    private(set) var missing: [Int]
+
+    /// Only takes away.
+    var withoutMissing: GenePlan {
+        var plan = self
+        plan.missing = []
+        return plan
+    }
 
     var isComplete: Bool { record != nil && gone.isEmpty && missing.isEmpty }
 

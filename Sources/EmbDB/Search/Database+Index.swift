@@ -56,6 +56,8 @@ extension Database {
                 let description = IndexDescription(
                     rows: graph.count, entries: graph.medoids, recommendedEf: chosen.ef)
                 try environment.write { transaction in
+                    // Rows may have other numbers since: the graph is of no use then.
+                    guard try MetaRecords.state(transaction).compactions == snapshot.state.compactions else { return }
                     try Layout.graph.replaceAll(graph.level0Bytes, in: &transaction)
                     try MetaRecords.put(description, in: &transaction)
                 }
