@@ -5,7 +5,7 @@ internal import LMDBStore
 internal import Numerics
 
 extension Database {
-    /// What is in the database. O(1) in the cells, but for the count of deleted ones.
+    /// What is in the database. O(1) in the cells, but for the count of deleted ones and one query.
     ///
     /// - Throws: ``EmbDBError`` `corrupted`, `storage`.
     public func info() throws(EmbDBError) -> DatabaseInfo {
@@ -15,6 +15,8 @@ extension Database {
                 let live = try MetaRecords.live(transaction, rows: state.rows)
                 let hasCells = state.embedding != nil && state.rows > 0
                 let snapshot = hasCells ? try Snapshot(transaction, path: path, deletedOnes: true) : nil
+                // Before anything else is read, so that it is the memory of opening and one answer.
+                let memory = snapshot.flatMap(self.memory)
                 let indexed = snapshot?.index.graphCount ?? 0
                 let pending = try MetaRecords.pending(transaction)
                 return DatabaseInfo(
@@ -29,12 +31,22 @@ extension Database {
                     index: .init(
                         indexed: indexed, tail: state.rows - indexed, deleted: state.rows - live.population,
                         recommendedEf: snapshot?.recommendedEf),
+                    memory: memory,
                     pendingIngest: pending.map {
                         .init(sources: $0.sources, cellsWritten: $0.state.rows - state.rows)
                     },
                     simdLevel: String(cString: ek_level_name(ek_current_level())), blasKernel: BLAS.kernelName)
             }
         }
+    }
+
+    /// Memory in use after one query.
+    private func memory(_ snapshot: Snapshot) -> DatabaseInfo.Memory? {
+        guard let row = (0..<snapshot.live.count).first(where: { snapshot.live[$0] }) else { return nil }
+        var scratch = SearchScratch()
+        _ = snapshot.index.search(
+            StoredVectors.vector(snapshot.set, row: row), k: 10, ef: snapshot.defaultEf, scratch: &scratch)
+        return ResidentMemory(mapping: path).map { .init(resident: $0.process, mapped: $0.file) }
     }
 }
 

@@ -12,6 +12,15 @@ public struct DatabaseInfo: Sendable {
         public let recommendedEf: Int?
     }
 
+    /// Physical memory (RSS) after the first query, as Linux counts it.
+    public struct Memory: Sendable {
+        /// All of this process: its code, what it allocated, and the pages that it touched of the file.
+        public let resident: Int
+        /// The file's pages among these. All processes that read the file share them, and the system takes them back
+        /// when others need room.
+        public let mapped: Int
+    }
+
     /// An ingest that was interrupted; the same command continues it.
     public struct Pending: Sendable {
         /// The files that are being ingested.
@@ -42,6 +51,9 @@ public struct DatabaseInfo: Sendable {
     public let fileBytes: Int
     /// What the search index covers.
     public let index: Index
+    /// Memory in use after the database was opened and had answered one query (the first cell's 10 nearest, at the
+    /// default ef); nil without cells, and where the system does not tell.
+    public let memory: Memory?
     /// The ingest that was interrupted; nil if there is none.
     public let pendingIngest: Pending?
     /// SIMD level of the program's own kernels on this CPU.

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// All that can be exported from a database, as bytes, and what `info` says (without the file's size).
+/// All that can be exported from a database, as bytes, and what `info` says (without the file's size and memory).
 struct Contents: Equatable {
     let embeddings: Data
     let ids: String
@@ -21,8 +21,14 @@ struct Contents: Equatable {
         ids = try String(contentsOfFile: folder.file("cells.npy.ids.txt"), encoding: .utf8)
         obs = String(decoding: try export("cells.tsv"), as: UTF8.self)
         tokens = try export("cells.npz", "--tokens")
+        info = try Self.info(database)
+    }
+
+    /// What `info` says, without the file's size and the memory in use.
+    static func info(_ database: String) throws -> String {
         let result = try CommandLineTool.embdb.run(["info", database, "--format", "json"])
-        info = result.stdout.split(separator: "\n").filter { !$0.contains("\"file_bytes\"") }.joined(separator: "\n")
+        return result.stdout.split(separator: "\n")
+            .filter { !$0.contains("\"file_bytes\"") && !$0.contains("\"memory\"") }.joined(separator: "\n")
     }
 
     var cells: [String] { ids.split(separator: "\n").map(String.init) }

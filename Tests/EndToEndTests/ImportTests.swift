@@ -50,7 +50,7 @@ struct ImportTests {
     @Test("wrong usage and wrong input: exit code, one line that says why, and a database as before")
     func refusals() throws {
         try #require(try bring().exitCode == 0)
-        let before = try bench.run("info", bench.database, "--format", "json").stdout
+        let before = try Contents.info(bench.database)
         let fixture = Workbench.fixture("embedded")
         let many = Workbench.fixture("many_embedded")
         let start = ["import", bench.database]
@@ -69,7 +69,7 @@ struct ImportTests {
             ["knockouts", bench.database, "--from", "disease == \"DCM\"", "--to", "disease == \"normal\""],
             saying: "no model")
         try bench.refused(1, ["export", bench.database, bench.file("t.npz"), "--tokens"], saying: "no model")
-        #expect(try bench.run("info", bench.database, "--format", "json").stdout == before)
+        #expect(try Contents.info(bench.database) == before)
         let counts = bench.file("counts.embdb")
         try bench.ingest("cells", into: counts)
         try bench.refused(1, ["import", counts, fixture, "--obsm", "X_model"], saying: "model")

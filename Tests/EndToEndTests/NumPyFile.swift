@@ -43,11 +43,20 @@ struct NumPyFile {
 
     /// float32 [rows, columns] as a file.
     static func bytes(_ rows: [[Float]]) -> Data {
-        var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(rows.count), \(rows.first?.count ?? 0)), }"
-        header += String(repeating: " ", count: (128 - 11 - header.utf8.count)) + "\n"
-        var data = Data([0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8))
+        var data = start("<f4", "\(rows.count), \(rows.first?.count ?? 0)")
         for row in rows { row.withUnsafeBytes { data.append(contentsOf: $0) } }
         return data
+    }
+
+    /// bool [count] as a file.
+    static func bytes(_ values: [Bool]) -> Data {
+        start("|b1", "\(values.count),") + Data(values.map { $0 ? 1 : 0 })
+    }
+
+    private static func start(_ descriptor: String, _ shape: String) -> Data {
+        var header = "{'descr': '\(descriptor)', 'fortran_order': False, 'shape': (\(shape)), }"
+        header += String(repeating: " ", count: (128 - 11 - header.utf8.count)) + "\n"
+        return Data([0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8))
     }
 
     /// The entries of an archive: the local headers in a row, nothing compressed, sizes in the zip64 field.

@@ -151,6 +151,10 @@ struct VerbTests {
         #expect((info["index"]["indexed"].int ?? 0) + (info["index"]["tail"].int ?? 0) == 300)
         let size = try FileManager.default.attributesOfItem(atPath: bench.database)[.size] as? Int
         #expect(info["file_bytes"].int == size)
+        let memory = info["memory"]
+        #expect(memory.keys == ["resident_bytes", "mapped_bytes"])
+        #expect(try #require(memory["resident_bytes"].int) > #require(memory["mapped_bytes"].int))
+        #expect(try #require(memory["mapped_bytes"].int) > 0)
         let verify = try bench.run("verify", bench.database, "--format", "json")
         #expect(verify.exitCode == 0)
         let answer = try verify.json()
@@ -224,6 +228,51 @@ struct VerbTests {
         // A vector's nearest one is itself.
         #expect(try (0..<20).allSatisfy { try ids.int64[5 * $0] == Int64($0) })
         try bench.refused(64, ["bench", "search", "--vectors", base, "--queries", queries, "--ef", "x"])
+    }
+
+    @Test("bench search among some of the vectors, with vectors added, in a database that is kept and used again")
+    func benchSearchFilters() throws {
+        let vectors = try Contents(bench.database).vectors
+        let (base, queries, mask) = (bench.file("base.npy"), bench.file("queries.npy"), bench.file("mask.npy"))
+        let database = bench.file("bench.embdb")
+        try NumPyFile.bytes(vectors).write(to: URL(fileURLWithPath: base))
+        try NumPyFile.bytes(Array(vectors[..<20])).write(to: URL(fileURLWithPath: queries))
+        try NumPyFile.bytes(vectors.indices.map { $0 % 10 == 3 }).write(to: URL(fileURLWithPath: mask))
+        let arguments = [
+            "bench", "search", "--vectors", base, "--queries", queries, "-k", "5", "--ef", "16", "--keep", mask,
+            "--build-threads", "1", "--database", database,
+        ]
+        let first = try CommandLineTool.embdb.run(arguments + ["--format", "json"])
+        #expect(first.exitCode == 0, "\(first.stderr)")
+        let answer = try first.json()
+        #expect(answer["build_seconds"].double != nil && answer["added"].isNull)
+        #expect(answer["simd_level"].string?.isEmpty == false)
+        let filter = answer["filters"][0]
+        #expect(filter["kept"].int == 30 && filter["file"].string == mask)
+        #expect(filter["results"][0]["recall"].double == 1)
+        #expect(filter["results"][0]["candidates"].double == 30)
+        #expect(filter["results"][0]["method"].string == "exact")
+        let second = try CommandLineTool.embdb.run(arguments + ["--add", queries, "--format", "json"])
+        #expect(second.exitCode == 0, "\(second.stderr)")
+        #expect(try second.json()["build_seconds"].isNull)
+        #expect(try second.json()["added"]["rows"].int == 20)
+        #expect(try second.json()["added"]["rows_per_second"].double ?? 0 > 0)
+        let info = try bench.run("info", database, "--format", "json")
+        #expect(try info.json()["cells"].int == 320)
+        #expect(try bench.run("verify", database).exitCode == 0)
+        // The added vectors are there to be found: each query has itself twice.
+        let found = try bench.run("nearest", database, "--vector", queries, "-k", "2", "--format", "json")
+        #expect(
+            try found.json()["queries"].array.enumerated().allSatisfy { index, query in
+                query["neighbors"].array.map { $0["cell"].string } == ["\(index)", "\(300 + index)"]
+            })
+        // It holds other vectors now, and cells are never added to.
+        try bench.refused(64, arguments, saying: "bench.embdb", "name another place")
+        try bench.refused(
+            64, Array(arguments.dropLast()) + [bench.database, "--add", queries], saying: "name another place")
+        try bench.refused(1, Array(arguments.dropLast(6)) + ["--keep", base], saying: "base.npy", "bool [300]")
+        try bench.refused(64, arguments + ["--build-threads", "0"], saying: "--build-threads 0")
+        try bench.refused(64, arguments + ["--out", mask], saying: "mask.npy", "one to read")
     }
 
     @Test("bench embed measures cells a second")

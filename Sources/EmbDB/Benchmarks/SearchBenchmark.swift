@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Foundation
 internal import HNSW
 internal import LMDBStore
@@ -17,6 +18,14 @@ package enum SearchBenchmark {
         package var seed: UInt64?
         /// Threads for building and for the queries per second, 1 or more.
         package var threads = Database.availableThreads
+        /// Threads for building; nil: as many.
+        package var buildThreads: Int?
+        /// Files of truth values, one a vector: who may be a neighbor (.npy, bool [vectors]); each is a search of its own.
+        package var filters: [String] = []
+        /// Vectors to add at last, .npy [count, dimension].
+        package var added: String?
+        /// Where the database is to be kept, or lies already; nil: it is temporary.
+        package var database: String?
 
         /// The defaults above.
         package init() {}
@@ -34,7 +43,33 @@ package enum SearchBenchmark {
         package let p50: Double
         /// The 99th percentile of the same, in milliseconds.
         package let p99: Double
+        /// Distances computed, a query.
+        package let candidates: Double
+        /// How: "graph", "scan" or "exact"; several are joined by "+".
+        package let method: String
     }
+
+    /// A search of some of the vectors.
+    package struct Filtered: Sendable {
+        /// The file that says which.
+        package let file: String
+        /// How many they are.
+        package let kept: Int
+        /// One row for each beam length.
+        package let results: [Row]
+    }
+
+    /// Vectors that were added behind.
+    package struct Added: Sendable {
+        /// How many.
+        package let rows: Int
+        /// With a synced commit every ``addedAtOnce`` rows, each searchable after its commit, and whatever upkeep of the
+        /// index that brings.
+        package let seconds: Double
+    }
+
+    /// Rows of a commit of added vectors.
+    package static let addedAtOnce = 1000
 
     /// What was measured.
     package struct Result: Sendable {
@@ -42,17 +77,23 @@ package enum SearchBenchmark {
         package let vectors: Int
         /// Length of a vector.
         package let dimension: Int
-        /// Codes and graph, with writing them.
-        package let buildSeconds: Double
+        /// Codes and graph, with writing them; nil for a database that was there.
+        package let buildSeconds: Double?
         /// The whole database file.
         package let indexBytes: Int
         /// Opening and the first answer in a fresh process, the file in the page cache.
         package let openSeconds: Double
         /// One row for each beam length, in the order of the options.
         package let results: [Row]
+        /// One for each filter, in the order of the options.
+        package let filtered: [Filtered]
+        /// nil if nothing was to be added.
+        package let added: Added?
+        /// SIMD level of the kernels.
+        package let simdLevel: String
     }
 
-    /// Builds a database of `vectors` in a temporary folder, searches it, and removes it.
+    /// Builds a database of `vectors`, in a temporary folder unless the options name a place, and searches it.
     ///
     /// - Parameters:
     ///   - vectors, queries: `.npy` files, [count, dimension].
@@ -73,37 +114,91 @@ package enum SearchBenchmark {
                 throw EmbDBError(
                     .usage, "there is nothing to search (\(vectors), \(queries)): give vectors and queries")
             }
-            guard base.columns == wanted.columns else {
+            let added = try options.added.map { try NPYFile.readMatrix($0) }
+            for (matrix, what, path) in [
+                (wanted, "queries", queries), (added ?? wanted, "vectors to add", options.added ?? ""),
+            ]
+            where matrix.columns != base.columns {
                 throw EmbDBError(
                     .usage,
-                    "the queries have \(wanted.columns) dimensions, the vectors \(base.columns) (\(queries)): "
-                        + "give queries of the same kind")
+                    "the \(what) have \(matrix.columns) dimensions, the vectors \(base.columns) (\(path)): "
+                        + "give vectors of the same kind")
+            }
+            var filters: [(file: String, keeping: Bitmap)] = []
+            for file in options.filters {
+                filters.append((file, try NPYFile.readMask(file, count: base.rows)))
             }
             let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
                 "embdb-bench-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: folder) }
-            let path = folder.appendingPathComponent("bench.embdb").path
-            let buildSeconds = try build(base, metric, options, path, control)
+            let path = options.database ?? folder.appendingPathComponent("bench.embdb").path
+            let isThere = FileManager.default.fileExists(atPath: path)
+            let buildSeconds = try isThere ? nil : build(base, metric, options, path, control)
             let openSeconds = try firstAnswer(path, queries)
-            let database = try Database.open(path)
-            return try database.environment.read { transaction in
-                let snapshot = try Snapshot(transaction, path: path)
-                let truth = ExactSearch.search(snapshot.set, queries: wanted, k: options.k, threads: options.threads)
-                var rows: [Row] = []
-                var last: [SearchResult] = []
-                for (done, ef) in options.ef.enumerated() {
+            let result = try search(
+                path, base, wanted, filters, options, out, buildSeconds: buildSeconds, openSeconds: openSeconds, control
+            )
+            guard let added else { return result }
+            return result.with(try add(added, metric, options, path, control))
+        }
+    }
+
+    private static func search(
+        _ path: String, _ base: Matrix, _ queries: Matrix, _ filters: [(file: String, keeping: Bitmap)],
+        _ options: Options, _ out: String?, buildSeconds: Double?, openSeconds: Double, _ control: Control
+    ) throws -> Result {
+        let database = try Database.open(path)
+        return try database.environment.read { transaction in
+            let snapshot = try Snapshot(transaction, path: path)
+            let set = snapshot.set
+            // Nobody's cells are to be added to.
+            guard set.count == base.rows, set.dimension == base.columns, set.metric.rawValue == options.metric,
+                snapshot.model == nil, snapshot.settings.obsm == nil
+            else {
+                throw EmbDBError(
+                    .usage,
+                    "the database was made of something else than these vectors and --metric \(options.metric) "
+                        + "(\(path)): name another place")
+            }
+            var last: [SearchResult] = []
+            func results(keeping: Bitmap?) throws -> [Row] {
+                let truth = ExactSearch.search(
+                    set, queries: queries, k: options.k, keeping: keeping, threads: options.threads)
+                return try options.ef.enumerated().map { done, ef in
                     try control.checkCancelled("stopped")
                     control.progress(.init(unit: "ef", phase: "searching", done: done, total: options.ef.count))
-                    let row = try measure(snapshot, wanted, truth, ef, options, &last)
-                    rows.append(row)
+                    return measure(snapshot, queries, truth, ef, keeping, options, &last)
                 }
-                if let out { try write(last, k: options.k, to: out) }
-                return Result(
-                    vectors: base.rows, dimension: base.columns, buildSeconds: buildSeconds,
-                    indexBytes: Int(try database.environment.fileBytes()), openSeconds: openSeconds, results: rows)
             }
+            let filtered = try filters.map {
+                Filtered(file: $0.file, kept: $0.keeping.population, results: try results(keeping: $0.keeping))
+            }
+            let rows = try results(keeping: nil)
+            if let out { try write(last, k: options.k, to: out) }
+            return Result(
+                vectors: base.rows, dimension: base.columns, buildSeconds: buildSeconds,
+                indexBytes: Int(try database.environment.fileBytes()), openSeconds: openSeconds, results: rows,
+                filtered: filtered, added: nil, simdLevel: String(cString: ek_level_name(ek_current_level())))
         }
+    }
+
+    /// Commits new rows as an ingest does, a few at a time.
+    private static func add(
+        _ rows: Matrix, _ metric: Metric, _ options: Options, _ path: String, _ control: Control
+    ) throws -> Added {
+        let database = try Database.open(path, access: .readWrite)
+        let start = DispatchTime.now()
+        for first in stride(from: 0, to: rows.rows, by: addedAtOnce) {
+            let end = min(rows.rows, first + addedAtOnce)
+            let part = Matrix(
+                rows: end - first, columns: rows.columns,
+                values: Array(rows.values[first * rows.columns..<end * rows.columns]))
+            try database.addVectors(part, metric: metric, control: control)
+            try database.updateIndex(threads: options.threads, control: control)
+        }
+        return Added(
+            rows: rows.rows, seconds: Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9)
     }
 
     /// Opens `database`, answers the first query of `queries`, and returns how many seconds both took together; for a
@@ -133,18 +228,20 @@ package enum SearchBenchmark {
         try database.addVectors(base, metric: metric, control: control)
         var parameters = HNSWParameters()
         if let seed = options.seed { parameters.seed = seed }
-        try database.updateIndex(threads: options.threads, parameters: parameters, control: control)
+        try database.updateIndex(
+            threads: options.buildThreads ?? options.threads, parameters: parameters, control: control)
         return Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9
     }
 
     private static func measure(
-        _ snapshot: Snapshot, _ queries: Matrix, _ truth: [[Neighbor]], _ ef: Int, _ options: Options,
-        _ last: inout [SearchResult]
-    ) throws -> Row {
+        _ snapshot: Snapshot, _ queries: Matrix, _ truth: [[Neighbor]], _ ef: Int, _ keeping: Bitmap?,
+        _ options: Options, _ last: inout [SearchResult]
+    ) -> Row {
         var best = Double.infinity
         for _ in 0..<3 {
             let start = DispatchTime.now()
-            last = snapshot.index.search(queries: queries, k: options.k, ef: ef, threads: options.threads)
+            last = snapshot.index.search(
+                queries: queries, k: options.k, ef: ef, keeping: keeping, threads: options.threads)
             best = min(best, Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9)
         }
         var scratch = SearchScratch()
@@ -154,7 +251,7 @@ package enum SearchBenchmark {
                 let row = UnsafeBufferPointer(
                     rebasing: values[query * queries.columns..<(query + 1) * queries.columns])
                 let start = DispatchTime.now()
-                _ = snapshot.index.search(row, k: options.k, ef: ef, scratch: &scratch)
+                _ = snapshot.index.search(row, k: options.k, ef: ef, keeping: keeping, scratch: &scratch)
                 times.append(Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-6)
             }
         }
@@ -162,7 +259,9 @@ package enum SearchBenchmark {
         func quantile(_ share: Double) -> Double { times[min(times.count - 1, Int(share * Double(times.count)))] }
         return Row(
             ef: ef, recall: Recall.mean(last.map(\.neighbors), truth: truth, k: options.k),
-            queriesPerSecond: Double(queries.rows) / best, p50: quantile(0.5), p99: quantile(0.99))
+            queriesPerSecond: Double(queries.rows) / best, p50: quantile(0.5), p99: quantile(0.99),
+            candidates: Double(last.reduce(0) { $0 + $1.report.candidates }) / Double(queries.rows),
+            method: Set(last.map(\.report.method.rawValue)).sorted().joined(separator: "+"))
     }
 
     private static func write(_ results: [SearchResult], k: Int, to path: String) throws {
@@ -175,5 +274,13 @@ package enum SearchBenchmark {
             }
         }
         try file.finish()
+    }
+}
+
+extension SearchBenchmark.Result {
+    fileprivate func with(_ added: SearchBenchmark.Added) -> Self {
+        .init(
+            vectors: vectors, dimension: dimension, buildSeconds: buildSeconds, indexBytes: indexBytes,
+            openSeconds: openSeconds, results: results, filtered: filtered, added: added, simdLevel: simdLevel)
     }
 }

@@ -31,68 +31,118 @@ package enum NPYFile {
     /// - Throws: ``EmbDBError/Code/input`` that names the file and what is wrong: not an .npy file, another type,
     ///   Fortran order, more dimensions, too short, NaN or infinite values (with the row).
     static func readMatrix(_ path: String) throws(EmbDBError) -> Matrix {
-        func fail(_ what: String, _ advice: String) -> EmbDBError {
-            EmbDBError(.input, "\(what) (\(path)): \(advice)")
+        let array = try Contents(path)
+        guard array.shape.count == 1 || array.shape.count == 2 else {
+            throw array.refused(
+                "the array has \(array.shape.count) dimensions", "one row a vector is expected, [vectors, dimension]")
         }
-        let data: [UInt8]
-        do {
-            data = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe))
-        } catch {
-            throw fail("the vectors cannot be read", "check that the file is there and readable")
+        guard let width = ["<f4": 4, "<f8": 8][array.descriptor] else {
+            throw array.refused("the array is of type \(array.descriptor)", "save vectors.astype('float32')")
         }
-        guard data.count >= 12, data[0] == 0x93, data[1..<6].elementsEqual("NUMPY".utf8) else {
-            throw fail("not an .npy file", "save the vectors with numpy.save")
-        }
-        let (start, length) =
-            data[6] == 1
-            ? (10, Int(data[8]) | Int(data[9]) << 8)
-            : (12, (0..<4).reduce(0) { $0 | Int(data[8 + $1]) << (8 * $1) })
-        guard length <= longestHeader else {
-            throw fail("the .npy header is \(length) bytes long", "save the vectors with numpy.save")
-        }
-        guard start + length <= data.count else { throw fail("the .npy header is cut off", "copy the file again") }
-        let header = String(decoding: data[start..<start + length], as: UTF8.self)
-        guard let descriptor = header.firstMatch(of: /'descr': *'([^']*)'/)?.1,
-            let shapeText = header.firstMatch(of: /'shape': *\(([0-9, ]*)\)/)?.1
-        else { throw fail("the .npy header names no type or shape", "save the vectors with numpy.save") }
-        guard !header.contains("'fortran_order': True") else {
-            throw fail("the array is in Fortran order", "save numpy.ascontiguousarray(vectors)")
-        }
-        let sizes = shapeText.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
-            !$0.isEmpty
-        }
-        let shape = sizes.compactMap { Int($0) }
-        guard shape.count == sizes.count else {
-            throw fail("the .npy header says the shape (\(shapeText))", "save the vectors with numpy.save")
-        }
-        guard shape.count == 1 || shape.count == 2 else {
-            throw fail("the array has \(shape.count) dimensions", "one row a vector is expected, [vectors, dimension]")
-        }
-        let (rows, columns) = shape.count == 1 ? (1, shape[0]) : (shape[0], shape[1])
-        let width: Int
-        switch descriptor {
-        case "<f4": width = 4
-        case "<f8": width = 8
-        default: throw fail("the array is of type \(descriptor)", "save vectors.astype('float32')")
-        }
-        let (cells, overflow) = rows.multipliedReportingOverflow(by: columns)
-        let body = start + length
-        guard !overflow, cells <= (data.count - body) / width, cells * width == data.count - body else {
-            throw fail(
-                "the array says [\(rows), \(columns)] but holds \(data.count - body) bytes", "copy the file again")
-        }
-        var matrix = Matrix(rows: rows, columns: columns)
-        data.withUnsafeBytes { bytes in
-            for index in 0..<cells {
+        let count = try array.count(width: width)
+        let columns = array.shape[array.shape.count - 1]
+        var matrix = Matrix(rows: array.shape.count == 1 ? 1 : array.shape[0], columns: columns)
+        array.bytes.withUnsafeBytes { bytes in
+            for index in 0..<count {
                 matrix.values[index] =
                     width == 4
-                    ? bytes.loadUnaligned(fromByteOffset: body + 4 * index, as: Float.self)
-                    : Float(bytes.loadUnaligned(fromByteOffset: body + 8 * index, as: Double.self))
+                    ? bytes.loadUnaligned(fromByteOffset: array.start + 4 * index, as: Float.self)
+                    : Float(bytes.loadUnaligned(fromByteOffset: array.start + 8 * index, as: Double.self))
             }
         }
         if let bad = matrix.values.firstIndex(where: { !$0.isFinite }) {
-            throw fail("row \(bad / max(1, columns)) holds \(matrix.values[bad])", "a vector must be finite")
+            throw array.refused("row \(bad / max(1, columns)) holds \(matrix.values[bad])", "a vector must be finite")
         }
         return matrix
+    }
+
+    /// Reads a one-dimensional array of truth values, `count` of them.
+    ///
+    /// - Throws: ``EmbDBError/Code/input`` for anything else.
+    static func readMask(_ path: String, count: Int) throws(EmbDBError) -> Bitmap {
+        let array = try Contents(path)
+        guard array.descriptor == "|b1", array.shape == [count] else {
+            let shape = array.shape.map(String.init).joined(separator: ", ")
+            throw array.refused(
+                "the array is of type \(array.descriptor) and shape [\(shape)]",
+                "one truth value a vector is expected, bool [\(count)]")
+        }
+        _ = try array.count(width: 1)
+        var mask = Bitmap(count: count)
+        for row in 0..<count where array.bytes[array.start + row] != 0 { mask[row] = true }
+        return mask
+    }
+
+    /// An array as it lies in the file.
+    private struct Contents {
+        let path: String
+        let descriptor: String
+        let shape: [Int]
+        let bytes: [UInt8]
+        /// Where the elements begin.
+        let start: Int
+
+        init(_ path: String) throws(EmbDBError) {
+            func fail(_ what: String, _ advice: String) -> EmbDBError {
+                EmbDBError(.input, "\(what) (\(path)): \(advice)")
+            }
+            let data: [UInt8]
+            do {
+                data = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe))
+            } catch {
+                throw fail("the vectors cannot be read", "check that the file is there and readable")
+            }
+            guard data.count >= 12, data[0] == 0x93, data[1..<6].elementsEqual("NUMPY".utf8) else {
+                throw fail("not an .npy file", "save the vectors with numpy.save")
+            }
+            let (start, length) =
+                data[6] == 1
+                ? (10, Int(data[8]) | Int(data[9]) << 8)
+                : (12, (0..<4).reduce(0) { $0 | Int(data[8 + $1]) << (8 * $1) })
+            guard length <= longestHeader else {
+                throw fail("the .npy header is \(length) bytes long", "save the vectors with numpy.save")
+            }
+            guard start + length <= data.count else { throw fail("the .npy header is cut off", "copy the file again") }
+            let header = String(decoding: data[start..<start + length], as: UTF8.self)
+            guard let descriptor = header.firstMatch(of: /'descr': *'([^']*)'/)?.1,
+                let shapeText = header.firstMatch(of: /'shape': *\(([0-9, ]*)\)/)?.1
+            else { throw fail("the .npy header names no type or shape", "save the vectors with numpy.save") }
+            guard !header.contains("'fortran_order': True") else {
+                throw fail("the array is in Fortran order", "save numpy.ascontiguousarray(vectors)")
+            }
+            let sizes = shapeText.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
+                !$0.isEmpty
+            }
+            let shape = sizes.compactMap { Int($0) }
+            guard shape.count == sizes.count else {
+                throw fail("the .npy header says the shape (\(shapeText))", "save the vectors with numpy.save")
+            }
+            self.path = path
+            self.descriptor = String(descriptor)
+            self.shape = shape
+            bytes = data
+            self.start = start + length
+        }
+
+        func refused(_ what: String, _ advice: String) -> EmbDBError {
+            EmbDBError(.input, "\(what) (\(path)): \(advice)")
+        }
+
+        /// Number of elements, each `width` bytes long: as many as the file holds.
+        func count(width: Int) throws(EmbDBError) -> Int {
+            var count = 1
+            var isTooLarge = false
+            for size in shape {
+                let (product, overflow) = count.multipliedReportingOverflow(by: size)
+                count = product
+                isTooLarge = isTooLarge || overflow
+            }
+            guard !isTooLarge, count <= (bytes.count - start) / width, count * width == bytes.count - start else {
+                throw refused(
+                    "the array says [\(shape.map(String.init).joined(separator: ", "))] but holds "
+                        + "\(bytes.count - start) bytes", "copy the file again")
+            }
+            return count
+        }
     }
 }

@@ -3,7 +3,7 @@ internal import LMDBStore
 internal import Numerics
 
 extension Database {
-    /// Adds vectors from outside to a database without a model; ids are "0", "1", … in order.
+    /// Adds vectors from outside to a database without a model; ids are the rows' numbers.
     func addVectors(_ vectors: Matrix, metric: Metric, control: Control) throws {
         let step = 1 << 14
         for start in stride(from: 0, to: vectors.rows, by: step) {
@@ -17,7 +17,7 @@ extension Database {
                     rows: end - start, columns: vectors.columns,
                     values: Array(vectors.values[start * vectors.columns..<end * vectors.columns]))
                 try StoredVectors.append(part, metric: metric, at: state.rows, in: &transaction)
-                for row in start..<end {
+                for row in state.rows..<state.rows + end - start {
                     try Layout.cellOfRow.append(String(row), for: UInt64(row), in: &transaction)
                     try Layout.rowOfCell.put(UInt64(row), for: String(row), in: &transaction)
                 }

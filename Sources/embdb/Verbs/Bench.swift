@@ -12,7 +12,13 @@ struct Bench: ParsableCommand {
 struct BenchSearch: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Recall and speed over ef, on your own vectors.",
-        discussion: "Example: embdb bench search --vectors base.npy --queries q.npy -k 10 --ef 16,32,64")
+        discussion: """
+            Example: embdb bench search --vectors base.npy --queries q.npy -k 10 --ef 16,32,64
+
+            --keep searches among some of the vectors as well, --add measures what is committed a second: 1,000 vectors \
+            a commit, each synced and searchable, with the upkeep of the index. --database keeps the database and uses \
+            it again; otherwise it is temporary.
+            """)
 
     @Option(help: "The vectors to search, .npy [vectors, dimension].", completion: .npy) var vectors: String
     @Option(help: "The queries, .npy [queries, dimension].", completion: .npy) var queries: String
@@ -21,6 +27,11 @@ struct BenchSearch: ParsableCommand {
     @Option(help: "cosine, l2 or ip.") var metric = EmbeddingMetric.cosine
     @Option(help: "Write the ids at the last ef to this .npy (int64 [queries, k]).", completion: .npy) var out: String?
     @Option(help: "Seed of the index.") var seed: UInt64?
+    @Option(help: "Threads to build with (default: --threads).") var buildThreads: Int?
+    @Option(help: "Who may be a neighbor, .npy bool [vectors]; may be given several times.", completion: .npy)
+    var keep: [String] = []
+    @Option(help: "Vectors to add at last, .npy [vectors, dimension].", completion: .npy) var add: String?
+    @Option(help: "Keep the database here, and use the one that is here.", completion: .database) var database: String?
     @OptionGroup var output: OutputOptions
 
     /// Asks a fresh process of this program for its first answer.
@@ -46,7 +57,12 @@ struct BenchSearch: ParsableCommand {
         guard !ladder.isEmpty, ladder.count == list(ef).count, ladder.allSatisfy({ $0 >= 1 }) else {
             throw ValidationError("--ef \(ef): give whole numbers from 1, separated by commas")
         }
-        if let out, [vectors, queries].contains(where: { OutputFile.isSamePlace($0, out) }) {
+        if let buildThreads, buildThreads < 1 {
+            throw ValidationError("--build-threads \(buildThreads): give a whole number from 1")
+        }
+        if let out,
+            ([vectors, queries, add].compactMap { $0 } + keep).contains(where: { OutputFile.isSamePlace($0, out) })
+        {
             throw ValidationError("--out \(out): the file to write is one to read: name another")
         }
     }
@@ -58,41 +74,82 @@ struct BenchSearch: ParsableCommand {
         options.metric = metric.rawValue
         options.seed = seed
         options.threads = output.threadCount
+        options.buildThreads = buildThreads
+        options.filters = keep
+        options.added = add
+        options.database = database
         let result = try output.withControl { control in
             try SearchBenchmark.run(
                 vectors: vectors, queries: queries, options: options, out: out, control: control,
                 firstAnswer: firstAnswer)
         }
-        var table = TextTable([
-            .number("ef"), .number("recall"), .number("queries/s"), .number("p50 ms"), .number("p99 ms"),
-        ])
-        for row in result.results {
-            table.add([
-                .integer(row.ef), .decimal(row.recall, 4), .decimal(row.queriesPerSecond, 0), .decimal(row.p50, 3),
-                .decimal(row.p99, 3),
+        output.print(json: json(result), table: table(result))
+        output.summary(summary(result))
+    }
+
+    private func table(_ result: SearchBenchmark.Result) -> TextTable {
+        var table = TextTable(
+            (keep.isEmpty ? [] : [.text("among")]) + [
+                .number("ef"), .number("recall"), .number("queries/s"), .number("p50 ms"), .number("p99 ms"),
             ])
+        func add(_ rows: [SearchBenchmark.Row], among: Int) {
+            for row in rows {
+                table.add(
+                    (keep.isEmpty ? [] : [.text(grouped(among))]) + [
+                        .integer(row.ef), .decimal(row.recall, 4), .decimal(row.queriesPerSecond, 0),
+                        .decimal(row.p50, 3), .decimal(row.p99, 3),
+                    ])
+            }
         }
-        output.print(
-            json: .object([
-                ("vectors", .integer(result.vectors)), ("dimension", .integer(result.dimension)), ("k", .integer(k)),
-                ("build_seconds", .number(result.buildSeconds)), ("index_bytes", .integer(result.indexBytes)),
-                ("open_seconds", .number(result.openSeconds)),
-                (
-                    "results",
-                    .array(
-                        result.results.map {
-                            .object([
-                                ("ef", .integer($0.ef)), ("recall", .number($0.recall)),
-                                ("queries_per_second", .number($0.queriesPerSecond)), ("p50_ms", .number($0.p50)),
-                                ("p99_ms", .number($0.p99)),
-                            ])
-                        })
-                ),
-            ]),
-            table: table)
-        output.summary(
-            "\(grouped(result.vectors)) vectors of \(result.dimension): built in \(duration(result.buildSeconds)), file "
-                + "\(byteCount(result.indexBytes)), open and first answer in \(duration(result.openSeconds))")
+        add(result.results, among: result.vectors)
+        for filter in result.filtered { add(filter.results, among: filter.kept) }
+        return table
+    }
+
+    private func json(_ result: SearchBenchmark.Result) -> JSON {
+        func rows(_ rows: [SearchBenchmark.Row]) -> JSON {
+            .array(
+                rows.map {
+                    .object([
+                        ("ef", .integer($0.ef)), ("recall", .number($0.recall)),
+                        ("queries_per_second", .number($0.queriesPerSecond)), ("p50_ms", .number($0.p50)),
+                        ("p99_ms", .number($0.p99)), ("candidates", .number($0.candidates)),
+                        ("method", .string($0.method)),
+                    ])
+                })
+        }
+        return .object([
+            ("vectors", .integer(result.vectors)), ("dimension", .integer(result.dimension)), ("k", .integer(k)),
+            ("build_seconds", JSON(result.buildSeconds)), ("index_bytes", .integer(result.indexBytes)),
+            ("open_seconds", .number(result.openSeconds)), ("results", rows(result.results)),
+            (
+                "filters",
+                .array(
+                    result.filtered.map {
+                        .object([
+                            ("file", .string($0.file)), ("kept", .integer($0.kept)), ("results", rows($0.results)),
+                        ])
+                    })
+            ),
+            (
+                "added",
+                result.added.map {
+                    .object([
+                        ("rows", .integer($0.rows)), ("seconds", .number($0.seconds)),
+                        ("rows_per_second", .number(Double($0.rows) / $0.seconds)),
+                    ])
+                } ?? .null
+            ),
+            ("simd_level", .string(result.simdLevel)),
+        ])
+    }
+
+    private func summary(_ result: SearchBenchmark.Result) -> String {
+        "\(grouped(result.vectors)) vectors of \(result.dimension): "
+            + (result.buildSeconds.map { "built in \(duration($0)), " } ?? "")
+            + "file \(byteCount(result.indexBytes)), open and first answer in \(duration(result.openSeconds))"
+            + (result.added.map { ", \(grouped(Int(Double($0.rows) / $0.seconds))) rows/s added" } ?? "")
+            + " (\(result.simdLevel))"
     }
 }
 

@@ -3,7 +3,13 @@ internal import EmbDB
 
 struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "What is in a database.", discussion: "Example: embdb info heart.embdb --format json")
+        abstract: "What is in a database.",
+        discussion: """
+            Example: embdb info heart.embdb --format json
+
+            The memory is physical memory (RSS) of a process that has opened the database and answered one query. The \
+            pages of the file among it are shared by all processes, and taken back when others need room.
+            """)
 
     @Argument(help: "The database file.", completion: .database) var database: String
     @OptionGroup var output: OutputOptions
@@ -28,6 +34,12 @@ struct Info: ParsableCommand {
             ("obs", .object(info.obs.map { ($0.name, .string($0.type)) })), ("genes", JSON(info.genes)),
             ("gene_embeddings", info.geneEmbeddings?.json ?? .null),
             ("file_bytes", .integer(info.fileBytes)),
+            (
+                "memory",
+                info.memory.map {
+                    .object([("resident_bytes", .integer($0.resident)), ("mapped_bytes", .integer($0.mapped))])
+                } ?? .null
+            ),
             (
                 "index",
                 .object([
@@ -65,6 +77,10 @@ struct Info: ParsableCommand {
             table.add("gene embeddings", info.geneEmbeddings?.text ?? "none yet")
         }
         table.add("file bytes", .bytes(info.fileBytes))
+        if let memory = info.memory {
+            table.add("memory after a query", .bytes(memory.resident))
+            table.add("of it, pages of the file", .bytes(memory.mapped))
+        }
         table.add("cells in the graph", .integer(info.index.indexed))
         table.add("cells compared one by one", .integer(info.index.tail))
         table.add("deleted cells", .integer(info.index.deleted))
