@@ -81,7 +81,7 @@ struct KeepingTests {
             #expect(result.exitCode == 0, "\(result.stderr)")
         }
         #expect(try writer.wait().exitCode == 0)
-        #expect(copies.count > 2)
+        #expect(!copies.isEmpty)
         var pending = 0
         for copy in copies {
             #expect(try bench.run("verify", copy).exitCode == 0)

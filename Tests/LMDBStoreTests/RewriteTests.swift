@@ -141,6 +141,9 @@ import Testing
             try Self.put(1, 1, Environment.open(path, mode: .create))
             try Self.put(2, 1, Environment.open(new, mode: .create))
             let lock = try Self.inode(path + "-lock")
+            // A second name, so that its number is not given to a new file.
+            let elsewhere = try TemporaryFolder()
+            #expect(link(path + "-lock", elsewhere.file("lock")) == 0)
             let note = "embdb swap 1 \(try Self.inode(path)) \(try Self.inode(new)) \(lock) ."
             try note.write(toFile: path + "-swap", atomically: false, encoding: .utf8)
             if isRenamed {
