@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Gives a database's path to another file, so that a kill at any moment leaves one of the two, and nobody ever uses one
-/// file with the other's `-lock` file. `Docs/decisions/0010-compaction.md` has the reasoning.
+/// file with the other's `-lock` file. `Docs/decisions/0011-compaction.md` has the reasoning.
 ///
 /// LMDB's `-lock` file belongs to a file, not to a name: it has that file's readers and the number of its last commit.
 /// It cannot be replaced in one step with the file. So what is to be done is first written down, in `NAME-swap`. Whoever
