@@ -146,7 +146,7 @@ final class DatabaseFile: Sendable {
         if holder?.isReader == true {
             return StoreError(
                 .locked, path: path, systemCode: EWOULDBLOCK,
-                reason: "\(process) reads the database and keeps writers out, to compact it or because it may not write "
+                reason: "\(process) reads the database and keeps writers out, to compact it or since it may not write "
                     + "its -lock file",
                 advice: "try again when it is done")
         }
