@@ -30,9 +30,10 @@ import Testing
         try commit(0)
         let isDone = Atomic(false)
         let writer = Thread {
-            for number in 1... where !isDone.load(ordering: .relaxed) {
+            var number = 0
+            while !isDone.load(ordering: .relaxed) {
+                number += 1
                 try? commit(UInt8(truncatingIfNeeded: number))
-                if isDone.load(ordering: .relaxed) { return }
             }
         }
         writer.start()
