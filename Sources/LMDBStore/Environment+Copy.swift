@@ -76,8 +76,8 @@ private struct SnapshotCopy {
         try progress(total, total)
     }
 
-    /// Both header pages: the snapshot's where its number belongs, and an empty database on the other one, as in a new
-    /// file.
+    /// Both header pages: the snapshot's where its number belongs, and on the other one, for the commit before, an empty
+    /// database: the pages of that commit are not copied.
     private var metaPages: [UInt8] {
         var pages = [UInt8](repeating: 0, count: 2 * header.pageSize)
         let place = Int(snapshot.transactionID & 1)

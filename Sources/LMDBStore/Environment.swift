@@ -152,6 +152,7 @@ package final class Environment: Sendable {
             let result: R
             do {
                 result = try body(&transaction)
+                try transaction.countCommit()
             } catch {
                 lease.core.abort(transaction.context)
                 throw error
@@ -190,6 +191,7 @@ package final class Environment: Sendable {
         try file.lockShared(waiting: 2)
         defer { file.unlockShared() }
         let header = try FileHeader(descriptor: file.descriptor, path: path)
+        try file.checkIsNewest()
         try PageWalk.check(
             header, header.newest, descriptor: file.descriptor, fileBytes: file.size(), path: path)
     }
