@@ -14,7 +14,7 @@ extension Database {
                 let state = try MetaRecords.state(transaction)
                 let live = try MetaRecords.live(transaction, rows: state.rows)
                 let hasCells = state.embedding != nil && state.rows > 0
-                let snapshot = hasCells ? try Snapshot(transaction, path: path) : nil
+                let snapshot = hasCells ? try Snapshot(transaction, path: path, deletedOnes: true) : nil
                 // Before anything else is read, so that it is the memory of opening and one answer.
                 let memory = snapshot.flatMap(self.memory)
                 let indexed = snapshot?.index.graphCount ?? 0

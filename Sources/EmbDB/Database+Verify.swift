@@ -26,7 +26,7 @@ extension Database {
                     cells = live.population
                     checked.append(("tables", transaction.tableNames.count))
                     guard state.embedding != nil, state.rows > 0 else { return }
-                    let snapshot = try Snapshot(transaction, path: path)
+                    let snapshot = try Snapshot(transaction, path: path, deletedOnes: true)
                     checked.append(("embeddings", try check.vectors(snapshot, transaction)))
                     checked.append(("cells", try check.cells(snapshot, transaction)))
                     checked.append(("obs columns", try check.obs(snapshot, transaction)))

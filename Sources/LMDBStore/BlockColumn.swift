@@ -198,6 +198,23 @@ package struct BlockColumn: Sendable {
         return result
     }
 
+    /// Lends the rows of a block where they lie in the file, after reading them against the checksum.
+    ///
+    /// - Throws: `corrupted` with the block and the reason, and what `body` throws.
+    package func withBlock<R>(
+        _ block: Int, in transaction: borrowing some Transaction & ~Copyable,
+        _ body: (UnsafeRawBufferPointer) throws -> R
+    ) throws -> R {
+        let context = transaction.context
+        let key = UInt32(clamping: block).keyBytes
+        guard let value = try context.value(name, key) else { throw missing(block, context) }
+        let rows = try self.rows(in: value, block: block, context)
+        guard BlockHeader(value)?.checksum == crc32(of: rows) else {
+            throw damaged(block, "its checksum is wrong", context)
+        }
+        return try body(rows)
+    }
+
     /// Reads every row against its block's checksum, and checks that no block is missing or short.
     ///
     /// - Returns: the number of rows.

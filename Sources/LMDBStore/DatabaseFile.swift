@@ -14,7 +14,10 @@ final class DatabaseFile: Sendable {
     }
 
     let descriptor: CInt
+    /// As the caller named it.
     let path: String
+    /// The same without links, from the root: beside it the `-lock` file is, the same one for all names.
+    let location: String
     let identity: Identity
     let isWritable: Bool
     /// Whether this call made the (empty) file.
@@ -24,18 +27,20 @@ final class DatabaseFile: Sendable {
 
     /// Opens the file for reading and writing, or only for reading where more is not permitted.
     ///
+    /// - Parameter location: where the path led when it was opened first: links and the working folder may have changed.
     /// - Throws: `notFound`, `notADatabase` (no regular file), `permission`, `io`.
-    init(path: String, creating: Bool) throws(StoreError) {
+    init(path: String, creating: Bool, location known: String? = nil) throws(StoreError) {
         let flags = O_CLOEXEC | O_NONBLOCK
-        var (descriptor, writable, created) = (open(path, O_RDWR | flags), true, false)
+        let name = known ?? path
+        var (descriptor, writable, created) = (open(name, O_RDWR | flags), true, false)
         if descriptor < 0 && errno == ENOENT && creating {
-            descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | flags, 0o666)
+            descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | flags, 0o666)
             created = descriptor >= 0
-            if descriptor < 0 && errno == EEXIST { descriptor = open(path, O_RDWR | flags) }
+            if descriptor < 0 && errno == EEXIST { descriptor = open(name, O_RDWR | flags) }
         }
         let refusal = errno
         if descriptor < 0 && [EACCES, EPERM, EROFS, EISDIR].contains(refusal) {
-            (descriptor, writable) = (open(path, O_RDONLY | flags), false)
+            (descriptor, writable) = (open(name, O_RDONLY | flags), false)
             // A file that could not be made is not there to be read: the refusal says more.
             if descriptor < 0 && errno == ENOENT && creating { errno = refusal }
         }
@@ -50,12 +55,29 @@ final class DatabaseFile: Sendable {
         }
         self.descriptor = descriptor
         self.path = path
+        location = known ?? Self.resolved(path)
         isWritable = writable
         isCreated = created
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 
     deinit { close(descriptor) }
+
+    private static func resolved(_ path: String) -> String {
+        guard let name = realpath(path, nil) else { return path }
+        defer { free(name) }
+        return String(cString: name)
+    }
+
+    /// Whether the path still leads to this file.
+    var isCurrent: Bool { currentIdentity == identity }
+
+    /// What the path leads to now; nil for nothing.
+    var currentIdentity: Identity? {
+        var status = stat()
+        guard stat(location, &status) == 0 else { return nil }
+        return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
 
     /// Bytes in the file now.
     func size() throws(StoreError) -> UInt64 {
@@ -79,6 +101,17 @@ final class DatabaseFile: Sendable {
     func lockExclusive(waiting seconds: Double) throws(StoreError) { try lock(LOCK_EX, waiting: seconds) }
 
     func unlock() { _ = flock(descriptor, LOCK_UN) }
+
+    /// Keeps writers out, not readers, until the owner is gone.
+    ///
+    /// - Throws: `locked`; `io` where the file system has no locks.
+    func keepWritersOut(waiting seconds: Double) throws(StoreError) {
+        try lock(LOCK_SH, waiting: seconds)
+        guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else {
+            throw StoreError(
+                .io, path: path, reason: "the file system has no locks", advice: "copy the file to a local disk first")
+        }
+    }
 
     /// Keeps writers out while a reader without LMDB's `-lock` file reads: nothing else would stop them from reusing the
     /// pages it looks at. Writers of this process cannot exist then.
@@ -119,8 +152,9 @@ final class DatabaseFile: Sendable {
         if holder?.isReader == true {
             return StoreError(
                 .locked, path: path, systemCode: EWOULDBLOCK,
-                reason: "\(process) reads the database and may not write its -lock file, which keeps writers out",
-                advice: "try again when it is done, or let it write the -lock file")
+                reason: "\(process) reads the database and keeps writers out, to compact it or since it may not write "
+                    + "its -lock file",
+                advice: "try again when it is done")
         }
         return StoreError(
             .locked, path: path, systemCode: EWOULDBLOCK, reason: "\(process) is writing to the database",
@@ -232,7 +266,10 @@ extension DatabaseFile {
     }
 
     /// Makes the name of a new file durable.
-    func syncFolder() throws(StoreError) {
+    func syncFolder() throws(StoreError) { try Self.syncFolder(of: location) }
+
+    /// Makes the names in the folder of `path` durable.
+    static func syncFolder(of path: String) throws(StoreError) {
         let folder = Self.folder(of: path)
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: folder, doing: "opening the folder") }

@@ -25,10 +25,33 @@ package final class Environment: Sendable {
 
     package let path: String
     package let mode: Mode
-    private let core: EnvironmentCore
+    /// The file that the path leads to, as far as this environment has seen.
+    private let lease: Mutex<Lease>
 
     /// Who has which file open: opening and closing happen under this lock, so that a file never is mapped twice.
     private static let registry = Mutex<[DatabaseFile.Identity: (core: EnvironmentCore, owners: Int)]>([:])
+
+    /// A share of a file that is open. The last owner closes it; whoever reads or writes is one meanwhile.
+    final class Lease: Sendable {
+        let core: EnvironmentCore
+
+        fileprivate init(_ core: EnvironmentCore) { self.core = core }
+
+        deinit {
+            let identity = core.file.identity
+            registry.withLock { registry in
+                guard let entry = registry[identity] else { return }
+                if entry.owners > 1 {
+                    registry[identity] = (entry.core, entry.owners - 1)
+                } else {
+                    entry.core.close()
+                    registry[identity] = nil
+                }
+            }
+        }
+    }
+
+    static func isOpen(_ identity: DatabaseFile.Identity) -> Bool { registry.withLock { $0[identity] != nil } }
 
     /// Opens `path`. A second opening in the process with a stronger mode works if the file could be written when it was
     /// opened first, whatever the mode was then.
@@ -36,13 +59,45 @@ package final class Environment: Sendable {
     /// - Throws: `notFound`, `notADatabase`, `truncated`, `versionMismatch`, `readOnly`, `permission`, `locked` (another
     ///   process is creating it), `mapFull`, `diskFull`, `io`.
     package static func open(_ path: String, mode: Mode) throws(StoreError) -> Environment {
+        Environment(path: path, mode: mode, lease: try open(path, location: nil, mode: mode))
+    }
+
+    private init(path: String, mode: Mode, lease: Lease) {
+        self.path = path
+        self.mode = mode
+        self.lease = Mutex(lease)
+    }
+
+    private static func open(_ path: String, location: String?, mode: Mode) throws(StoreError) -> Lease {
+        for _ in 0..<100 {
+            let file = try DatabaseFile(path: path, creating: mode == .create, location: location)
+            // The file and its -lock file are opened together or not at all: see `FileSwap`.
+            guard PlaceLock.opening.take(file.descriptor, exclusive: false, waiting: 10) != .busy else {
+                throw StoreError(.locked, path: path, reason: "the file is being replaced", advice: "try again")
+            }
+            defer { PlaceLock.opening.release(file.descriptor) }
+            guard file.isCurrent else { continue }
+            if FileSwap.isPending(file.location), file.isWritable {
+                switch PlaceLock.opening.take(file.descriptor, exclusive: true, waiting: 10) {
+                case .taken where file.isCurrent && FileSwap.isPending(file.location):
+                    try FileSwap.recover(file.location)
+                default: break
+                }
+                continue
+            }
+            return Lease(try open(file, mode))
+        }
+        throw StoreError(.locked, path: path, reason: "the file is being replaced", advice: "try again")
+    }
+
+    /// The core of a file, which is shared in the process.
+    private static func open(_ file: DatabaseFile, _ mode: Mode) throws(StoreError) -> EnvironmentCore {
         let outcome = registry.withLock { registry -> Result<EnvironmentCore, StoreError> in
             do throws(StoreError) {
-                let file = try DatabaseFile(path: path, creating: mode == .create)
                 if let entry = registry[file.identity] {
                     guard mode == .readOnly || entry.core.canWrite else {
                         throw StoreError(
-                            .readOnly, path: path, reason: "the database may only be read",
+                            .readOnly, path: file.path, reason: "the database may only be read",
                             advice: "check who owns it and its folder")
                     }
                     registry[file.identity] = (entry.core, entry.owners + 1)
@@ -55,35 +110,29 @@ package final class Environment: Sendable {
                 return .failure(error)
             }
         }
-        return Environment(path: path, mode: mode, core: try outcome.get())
+        return try outcome.get()
     }
 
-    private init(path: String, mode: Mode, core: EnvironmentCore) {
-        self.path = path
-        self.mode = mode
-        self.core = core
-    }
-
-    deinit {
-        let identity = core.file.identity
-        Self.registry.withLock { registry in
-            guard let entry = registry[identity] else { return }
-            if entry.owners > 1 {
-                registry[identity] = (entry.core, entry.owners - 1)
-            } else {
-                entry.core.close()
-                registry[identity] = nil
-            }
-        }
+    /// The file that the path leads to: another one than before after a compaction, by whatever process. Of a path that
+    /// leads nowhere, the former file.
+    func current() throws(StoreError) -> Lease {
+        let known = lease.withLock { $0 }
+        guard let identity = known.core.file.currentIdentity, identity != known.core.file.identity else { return known }
+        let opened = try Self.open(path, location: known.core.file.location, mode: mode == .create ? .readWrite : mode)
+        lease.withLock { $0 = opened }
+        return opened
     }
 
     /// Lends a snapshot: the last commit before this call. Calls may run on many threads at once.
     ///
     /// - Throws: `tooManyReaders`, `locked`, `mapFull`, and what `body` throws.
     package func read<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
-        let context = try core.beginRead()
-        defer { core.endRead(context) }
-        return try body(ReadTransaction(context: context))
+        let lease = try current()
+        return try withExtendedLifetime(lease) {
+            let context = try lease.core.beginRead()
+            defer { lease.core.endRead(context) }
+            return try body(ReadTransaction(context: context))
+        }
     }
 
     /// Lends a write transaction: committed and durable when this returns, undone if `body` throws.
@@ -91,27 +140,46 @@ package final class Environment: Sendable {
     /// Other threads of this process wait for their turn; another process is waited for `seconds`. All that is
     /// written stays in memory until the commit.
     ///
-    /// - Throws: `locked` (by another process, or this thread is writing already), `readOnly`, `mapFull`, `diskFull`,
-    ///   `io`, `transactionTooLarge`, and what `body` throws.
+    /// - Throws: `locked` (by another process, or this thread is writing already), `readOnly`, `notFound` (the file was
+    ///   removed), `mapFull`, `diskFull`, `io`, `transactionTooLarge`, and what `body` throws.
     package func write<R>(waiting seconds: Double = 2, _ body: (inout WriteTransaction) throws -> R) throws -> R {
         guard mode != .readOnly else {
             throw StoreError(.readOnly, path: path, reason: "the database was opened for reading only")
         }
-        var transaction = WriteTransaction(context: try core.beginWrite(waiting: seconds))
-        let result: R
-        do {
-            result = try body(&transaction)
-            try transaction.countCommit()
-        } catch {
-            core.abort(transaction.context)
-            throw error
+        let (lease, context) = try beginWrite(waiting: seconds)
+        return try withExtendedLifetime(lease) {
+            var transaction = WriteTransaction(context: context)
+            let result: R
+            do {
+                result = try body(&transaction)
+                try transaction.countCommit()
+            } catch {
+                lease.core.abort(transaction.context)
+                throw error
+            }
+            try lease.core.commit(transaction.context)
+            return result
         }
-        try core.commit(transaction.context)
-        return result
+    }
+
+    /// With the lock held the path leads to the file: what is written to a file that was replaced would be lost.
+    private func beginWrite(waiting seconds: Double) throws(StoreError) -> (Lease, TransactionContext) {
+        for _ in 0..<100 {
+            let lease = try current()
+            let context = try lease.core.beginWrite(waiting: seconds)
+            if lease.core.file.isCurrent { return (lease, context) }
+            lease.core.abort(context)
+            guard lease.core.file.currentIdentity != nil else {
+                throw StoreError(
+                    .notFound, path: path, reason: "the database was removed or renamed since it was opened",
+                    advice: "open it by the name that it has now")
+            }
+        }
+        throw StoreError(.locked, path: path, reason: "the file is being replaced", advice: "try again")
     }
 
     /// Bytes of the file.
-    package func fileBytes() throws(StoreError) -> UInt64 { try core.file.size() }
+    package func fileBytes() throws(StoreError) -> UInt64 { try current().core.file.size() }
 
     /// Walks all B-trees of the last commit by reading the file, without mapping it: no damage can crash this, while
     /// LMDB believes what it maps. So `verify` comes here before it opens the file. Writers wait for it.

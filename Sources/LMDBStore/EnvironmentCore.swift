@@ -41,7 +41,7 @@ final class EnvironmentCore: @unchecked Sendable {
         } catch {
             // Nothing may stay that looks like a damaged database.
             if isNew { _ = ftruncate(file.descriptor, 0) }
-            if file.isCreated { unlink(file.path) }
+            if file.isCreated { unlink(file.location) }
             throw error
         }
         environment = opened.environment
@@ -85,7 +85,7 @@ final class EnvironmentCore: @unchecked Sendable {
                         throw StoreError(systemCode: errno, path: file.path, doing: "making the database")
                     }
                     // A lock file that is there belongs to a former database of this name.
-                    unlink(file.path + "-lock")
+                    unlink(file.location + "-lock")
                     return true
                 }
             } catch {
@@ -101,7 +101,7 @@ final class EnvironmentCore: @unchecked Sendable {
     private static func open(
         _ file: DatabaseFile, _ mode: Environment.Mode
     ) throws(StoreError) -> (environment: OpaquePointer, hasLockFile: Bool, isReadOnly: Bool) {
-        let lockPath = file.path + "-lock"
+        let lockPath = file.location + "-lock"
         if file.isWritable {
             do throws(StoreError) {
                 try LockFile.reserve(lockPath)
@@ -116,7 +116,9 @@ final class EnvironmentCore: @unchecked Sendable {
                 advice: "check who owns it, or copy it to where it can be written")
         }
         // No lock file is put beside a database of somebody else.
-        if access(lockPath, R_OK | W_OK) == 0 { return (try map(file, flags: MDB_RDONLY), true, true) }
+        if access(lockPath, R_OK | W_OK) == 0, !FileSwap.isPending(file.location) {
+            return (try map(file, flags: MDB_RDONLY), true, true)
+        }
         return (try map(file, flags: MDB_RDONLY | MDB_NOLOCK), false, true)
     }
 
@@ -133,7 +135,7 @@ final class EnvironmentCore: @unchecked Sendable {
             mdb_env_set_mapsize(environment, bytes)
             mdb_env_set_maxdbs(environment, MDB_dbi(maximumTables))
             mdb_env_set_maxreaders(environment, maximumReaders)
-            result = mdb_env_open(environment, file.path, UInt32(MDB_NOSUBDIR | MDB_NOTLS | flags), 0o666)
+            result = mdb_env_open(environment, file.location, UInt32(MDB_NOSUBDIR | MDB_NOTLS | flags), 0o666)
             if result == 0 {
                 if try isSame(environment, file) { return environment }
                 mdb_env_close(environment)

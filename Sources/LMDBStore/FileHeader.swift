@@ -14,6 +14,25 @@ struct FileHeader {
         let lastPage: UInt64
         let freeTree: Tree
         let mainTree: Tree
+        /// The page's first ``FileHeader/metaBytes`` bytes.
+        let meta: [UInt8]
+
+        /// A header page of the commit before that has no tables (roots of ``Tree/noRoot``, last page 1).
+        func emptyMeta(page: Int) -> [UInt8] {
+            var bytes = meta
+            func put(_ value: UInt64, at offset: Int) {
+                withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(offset..<offset + 8, with: $0) }
+            }
+            put(UInt64(page), at: 0)
+            for tree in [40, 88] {
+                // Depth, pages and entries; the page size, which LMDB keeps in the first tree, and flags stay.
+                bytes.replaceSubrange(tree + 6..<tree + 40, with: [UInt8](repeating: 0, count: 34))
+                put(Tree.noRoot, at: tree + 40)
+            }
+            put(1, at: 136)
+            put(max(1, transactionID) - 1, at: 144)
+            return bytes
+        }
     }
 
     /// The root of a B-tree (`struct MDB_db`, 48 bytes).
@@ -42,7 +61,7 @@ struct FileHeader {
     static let magic: UInt32 = 0xBEEF_C0DE
     static let version: UInt32 = 1
     private static let metaFlag: UInt16 = 0x08
-    private static let metaBytes = 152
+    static let metaBytes = 152
 
     let pageSize: Int
     /// As they lie in the file.
@@ -144,7 +163,7 @@ struct FileHeader {
             Snapshot(
                 transactionID: load(meta, 144, as: UInt64.self), lastPage: load(meta, 136, as: UInt64.self),
                 freeTree: Tree(UnsafeRawBufferPointer(rebasing: raw[40..<88])),
-                mainTree: Tree(UnsafeRawBufferPointer(rebasing: raw[88..<136])))
+                mainTree: Tree(UnsafeRawBufferPointer(rebasing: raw[88..<136])), meta: meta)
         }
     }
 

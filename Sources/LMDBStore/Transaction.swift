@@ -26,6 +26,9 @@ extension Transaction where Self: ~Copyable {
 
     /// Names of all tables, sorted.
     package var tableNames: [String] { context.tables.keys.sorted() }
+
+    /// Bytes of a table's pages; 0 without such a table. O(1).
+    package func bytes(ofTable name: String) throws(StoreError) -> Int { try context.bytes(name) }
 }
 
 /// What the operations on tables need of a transaction; opaque to other modules.
@@ -93,6 +96,15 @@ package struct TransactionContext {
         let result = mdb_stat(transaction, handle, &statistics)
         guard result == 0 else { throw error(result, table: table, doing: "counting") }
         return Int(statistics.ms_entries)
+    }
+
+    func bytes(_ table: String) throws(StoreError) -> Int {
+        guard let handle = tables[table] else { return 0 }
+        var statistics = MDB_stat()
+        let result = mdb_stat(transaction, handle, &statistics)
+        guard result == 0 else { throw error(result, table: table, doing: "counting") }
+        return (Int(statistics.ms_branch_pages) + Int(statistics.ms_leaf_pages) + Int(statistics.ms_overflow_pages))
+            * Int(statistics.ms_psize)
     }
 
     private mutating func handle(creating table: String) throws(StoreError) -> MDB_dbi {

@@ -51,6 +51,12 @@ package struct Bitmap: Sendable, Equatable {
         for index in words.indices { words[index] |= other.words[index] }
     }
 
+    /// Takes the rows of `other` out.
+    package mutating func subtract(_ other: Bitmap) {
+        precondition(count == other.count, "bitmaps of different sizes")
+        for index in words.indices { words[index] &= ~other.words[index] }
+    }
+
     /// Turns members into non-members and the other way round.
     package mutating func invert() {
         for index in words.indices { words[index] = ~words[index] }

@@ -22,7 +22,7 @@ struct EmbDBCommand: ParsableCommand {
         subcommands: [
             Ingest.self, Import.self, Nearest.self, Annotate.self, Genes.self, Perturb.self, Knockouts.self,
             Export.self,
-            Info.self, Verify.self, Model.self, Bench.self,
+            Info.self, Verify.self, Delete.self, Compact.self, Backup.self, Model.self, Bench.self,
         ])
 
     static func main() {

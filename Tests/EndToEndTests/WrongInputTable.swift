@@ -172,11 +172,28 @@ extension WrongInput {
         .init("beam lengths that are no numbers", 64, ["bench", "search", "--vectors", "made/vectors.npy", "--queries", "made/vectors.npy", "--ef", "x"], ["--ef x"]),
         .init("a metric that is none", 64, ["bench", "search", "--vectors", "made/vectors.npy", "--queries", "made/vectors.npy", "--metric", "cos"], ["cos", "cosine"]),
         .init("more tokens than the model takes", 64, ["bench", "embed", "--model", "MODEL", "--length", "9000"], ["--length 9000"]),
+        .init("a deletion of nobody in particular", 64, ["delete", "DB"], ["--where"]),
+        .init("a deletion of no cell", 2, ["delete", "DB", "--where", "n_genes > 9000"], ["no cell", "n_genes > 9000"]),
+        .init("a dry run of a deletion of no cell", 2, ["delete", "DB", "--where", "n_genes > 9000", "--dry-run"], ["no cell", "n_genes > 9000"]),
+        .init("a deletion by an unknown value", 1, ["delete", "DB", "--where", "disease == \"DMC\""], ["DMC", "DCM"]),
+        .init("a deletion by half an expression", 1, ["delete", "DB", "--where", "disease =="], ["the end", "value"]),
         .init("a version that is none", 64, ["ingest", "DB", "fix:more", "--precision", "f64"], ["f64", "f32"]),
     ]
 
     // swift-format-ignore
     static let databasesAndOutputs: [WrongInput] = [
+        .init("a compaction of no database", 1, ["compact", "made/none.embdb"], ["none.embdb"]),
+        .init("a compaction of text", 1, ["compact", "made/text.embdb"], ["text.embdb"]),
+        .init("a compaction of a database cut in the middle", 1, ["compact", "made/half.embdb"], ["half.embdb", "truncated"]),
+        .init("a deletion in text", 1, ["delete", "made/text.embdb", "--where", "age > 3"], ["text.embdb"]),
+        .init("a copy without a name", 64, ["backup", "DB"], ["file"]),
+        .init("a copy of no database", 1, ["backup", "made/none.embdb", "made/copy.embdb"], ["none.embdb"]),
+        .init("a copy of a database cut in the middle", 1, ["backup", "made/half.embdb", "made/copy.embdb"], ["half.embdb", "truncated"]),
+        .init("a copy over counts", 64, ["backup", "DB", "made/counts.h5ad"], ["counts.h5ad", "there is a file already"]),
+        .init("a copy over the database itself", 64, ["backup", "DB", "DB"], ["the database itself"]),
+        .init("a copy over the lock file", 64, ["backup", "DB", "DB-lock"], ["there is a file already"]),
+        .init("a copy to a folder's name", 64, ["backup", "DB", "made/folder"], ["folder", "already"]),
+        .init("a copy in a folder that is not there", 1, ["backup", "DB", "made/no/copy.embdb"], ["made/no", "folder"]),
         .init("no database there", 1, ["info", "made/none.embdb"], ["none.embdb"]),
         .init("an empty file as database", 1, ["info", "made/empty.embdb"], ["empty.embdb", "empty"]),
         .init("a folder as database", 1, ["info", "made/folder"], ["folder"]),

@@ -5,8 +5,8 @@ package protocol ObsTable {
     var columnNames: [String] { get }
     /// A column of `columnNames`; `cellCount` values.
     func column(_ name: String) throws -> ObsColumn
-    /// `cellCount` ids.
-    func cellIDs() throws -> [String]
+    /// `cellCount` ids; nil for a row that is no cell.
+    func cellIDs() throws -> [String?]
 }
 
 /// The values of one obs column, one a cell.

@@ -13,7 +13,14 @@ struct GenePlan {
     let counted: Bitmap
     /// Rows to take away (replaced or deleted since), then rows to add.
     let gone: [Int]
-    let missing: [Int]
+    private(set) var missing: [Int]
+
+    /// Only takes away.
+    var withoutMissing: GenePlan {
+        var plan = self
+        plan.missing = []
+        return plan
+    }
 
     var isComplete: Bool { record != nil && gone.isEmpty && missing.isEmpty }
 
@@ -36,6 +43,10 @@ struct GenePlan {
             for row in rows.rows { counted[row] = true }
         } else {
             record = nil
+        }
+        if counted.rows.count(where: { !live[$0] }) > live.population {
+            // To count the cells that are left is less work than to take away those that are not.
+            (record, counted) = (nil, Bitmap(count: state.rows))
         }
         gone = counted.rows.filter { !live[$0] }
         missing = live.rows.filter { !counted[$0] }

@@ -147,5 +147,5 @@ struct SourceObs: ObsTable {
         }
     }
 
-    func cellIDs() throws -> [String] { try cells.readTexts(rows: 0..<cellCount).map { $0 ?? "" } }
+    func cellIDs() throws -> [String?] { try cells.readTexts(rows: 0..<cellCount).map { $0 ?? "" } }
 }

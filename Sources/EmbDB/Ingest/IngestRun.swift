@@ -311,11 +311,13 @@ struct IngestRun {
 
 extension PendingIngest {
     /// The error for whoever wants to start something else.
-    func isInTheWay(of visible: DatabaseState, path: String) -> EmbDBError {
+    func isInTheWay(
+        of visible: DatabaseState, path: String,
+        advice: String = "run that command again to finish it, or give --restart to drop it"
+    ) -> EmbDBError {
         EmbDBError(
             .pendingIngest,
             "an unfinished \(state.model == nil ? "import" : "ingest") of \(sources.joined(separator: ", ")) is pending "
-                + "(\(state.rows - visible.rows) cells so far, \(path)): run that command again to "
-                + "finish it, or give --restart to drop it")
+                + "(\(state.rows - visible.rows) cells so far, \(path)): \(advice)")
     }
 }

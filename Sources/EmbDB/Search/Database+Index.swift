@@ -35,7 +35,7 @@ extension Database {
     ///   found.
     func updateIndex(threads: Int, parameters: HNSWParameters = HNSWParameters(), control: Control) throws {
         try environment.read { transaction in
-            guard let snapshot = try? Snapshot(transaction, path: path) else { return }
+            guard let snapshot = try? Snapshot(transaction, path: path, deletedOnes: true) else { return }
             // Read whole before it is built upon: a damaged graph is not mended by what is added to it.
             let isSound =
                 (try? Layout.graph.verify(in: transaction)) != nil
@@ -58,6 +58,8 @@ extension Database {
                 let description = IndexDescription(
                     rows: graph.count, entries: graph.medoids, recommendedEf: chosen.ef)
                 try environment.write { transaction in
+                    // Rows may have other numbers since: the graph is of no use then.
+                    guard try MetaRecords.state(transaction).compactions == snapshot.state.compactions else { return }
                     try Layout.graph.replaceAll(graph.level0Bytes, in: &transaction)
                     try Layout.sketches.replaceAll(graph.sketchBytes, in: &transaction)
                     try MetaRecords.put(graph.basis, in: &transaction)

@@ -14,6 +14,9 @@ struct DatabaseState: Codable, Equatable {
     /// Ingests that are complete, oldest first.
     var ingests: [CompletedIngest] = []
 
+    /// How often rows were numbered anew: what is known of row numbers holds while it is the same. nil for never.
+    var compactions: Int?
+
     /// Whether the numbers can be true of any database: what is computed from them then neither overflows nor asks for
     /// memory without end.
     var isPossible: Bool {

@@ -52,6 +52,15 @@ enum MetaRecords {
         return pending
     }
 
+    /// - Throws: ``EmbDBError/Code/pendingIngest`` while an ingest is unfinished.
+    static func refusePending(
+        _ state: DatabaseState, path: String, in transaction: borrowing some Transaction & ~Copyable
+    ) throws {
+        guard let pending = try pending(transaction) else { return }
+        throw pending.isInTheWay(
+            of: state, path: path, advice: "finish it first, or drop it by another ingest with --restart")
+    }
+
     static func index(_ transaction: borrowing some Transaction & ~Copyable) throws -> IndexDescription? {
         let index: IndexDescription? = try get("index", in: transaction)
         guard index?.isPossible ?? true else { throw damaged("index") }

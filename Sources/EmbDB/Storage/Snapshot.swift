@@ -18,21 +18,16 @@ struct Snapshot {
 
     var set: VectorSet { index.set }
 
+    /// - Parameter deletedOnes: whether rows will do that are all deleted: for whoever looks after the file.
     /// - Throws: ``EmbDBError/Code/nothingFound`` if there are no cells, `corrupted`.
-    init(_ transaction: borrowing ReadTransaction, path: String) throws {
+    init(_ transaction: borrowing ReadTransaction, path: String, deletedOnes: Bool = false) throws {
         state = try MetaRecords.state(transaction)
-        guard let settings = state.embedding, state.rows > 0 else {
-            let pending = try MetaRecords.pending(transaction)
-            throw EmbDBError(
-                .nothingFound,
-                "the database has no cells yet (\(path)): "
-                    + (pending == nil
-                        ? "ingest some"
-                        : "run the unfinished ingest of \(pending?.sources.joined(separator: ", ") ?? "") again"))
+        live = try MetaRecords.live(transaction, rows: state.rows)
+        guard let settings = state.embedding, state.rows > 0, deletedOnes || live.population > 0 else {
+            throw Self.noCells(state, pending: try MetaRecords.pending(transaction), path: path)
         }
         self.settings = settings
         model = state.model
-        live = try MetaRecords.live(transaction, rows: state.rows)
         let set = try StoredVectors.set(transaction, settings: settings, rows: state.rows)
         // Derived, as the graph: a damaged record is as good as none.
         let description = try? MetaRecords.index(transaction)
@@ -41,6 +36,15 @@ struct Snapshot {
             set: set, level0: graph, medoids: graph.count > 0 ? description?.entries ?? [] : [],
             sketches: Self.sketches(dimension: settings.dimension, nodes: graph.count, transaction))
         recommendedEf = graph.count > 0 ? description?.recommendedEf : nil
+    }
+
+    static func noCells(_ state: DatabaseState, pending: PendingIngest?, path: String) -> EmbDBError {
+        EmbDBError(
+            .nothingFound,
+            (state.rows > 0 ? "all cells of the database are deleted" : "the database has no cells yet")
+                + " (\(path)): "
+                + (pending.map { "run the unfinished ingest of \($0.sources.joined(separator: ", ")) again" }
+                    ?? "ingest some"))
     }
 
     /// The graph's rows, or none if they do not fit: the vectors are the truth, and are then scanned.

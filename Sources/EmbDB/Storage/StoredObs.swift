@@ -95,12 +95,14 @@ enum StoredObs {
         var table = LoadedObs(cellCount: state.rows, columnNames: state.columns.map(\.name))
         for name in expression.columns {
             if let number = state.columns.firstIndex(where: { $0.name == name }) {
-                table.columns[name] = try column(number, state: state, in: transaction)
+                table.columns[name] = try column(number, state: state, in: transaction).hiding(live)
             }
         }
         if expression.columns.contains("cell") {
             table.cells.reserveCapacity(state.rows)
-            try Layout.cellOfRow.forEach(upTo: UInt64(state.rows), in: transaction) { _, id in table.cells.append(id) }
+            try Layout.cellOfRow.forEach(upTo: UInt64(state.rows), in: transaction) { row, id in
+                table.cells.append(live[Int(row)] ? id : nil)
+            }
         }
         var rows = try expression.evaluate(on: table)
         rows.formIntersection(live)
@@ -114,13 +116,23 @@ enum StoredObs {
     }
 }
 
+extension ObsColumn {
+    /// Without the names of deleted cells, which no cell has: an expression that asks for them is told so.
+    fileprivate func hiding(_ live: Bitmap) -> ObsColumn {
+        guard case .categories(var codes, let names) = self, live.population < live.count else { return self }
+        for row in codes.indices where !live[row] { codes[row] = -1 }
+        return .categories(codes: codes, names: names)
+    }
+}
+
 /// The columns that an expression names, in memory.
 struct LoadedObs: ObsTable {
     let cellCount: Int
     let columnNames: [String]
     var columns: [String: ObsColumn] = [:]
-    var cells: [String] = []
+    /// nil for deleted cells.
+    var cells: [String?] = []
 
     func column(_ name: String) throws -> ObsColumn { columns[name] ?? .text(Array(repeating: nil, count: cellCount)) }
-    func cellIDs() throws -> [String] { cells }
+    func cellIDs() throws -> [String?] { cells }
 }

@@ -23,3 +23,6 @@ extension Knockouts: DatabaseVerb {}
 extension Export: DatabaseVerb {}
 extension Info: DatabaseVerb {}
 extension Verify: DatabaseVerb {}
+extension Delete: DatabaseVerb {}
+extension Compact: DatabaseVerb {}
+extension Backup: DatabaseVerb {}

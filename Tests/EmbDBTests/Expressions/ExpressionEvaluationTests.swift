@@ -10,7 +10,7 @@ private struct Columns: ObsTable {
 
     var columnNames: [String] { columns.keys.sorted() }
     func column(_ name: String) throws -> ObsColumn { try #require(columns[name]) }
-    func cellIDs() throws -> [String] { ids }
+    func cellIDs() throws -> [String?] { ids }
 }
 
 @Suite struct ExpressionEvaluationTests {

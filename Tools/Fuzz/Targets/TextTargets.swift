@@ -40,7 +40,7 @@ private struct SmallTable: ObsTable {
         }
     }
 
-    func cellIDs() throws -> [String] { ["AAAC-1", "AAAG-1", "CCTA-1", "1", "and", "ü"] }
+    func cellIDs() throws -> [String?] { ["AAAC-1", "AAAG-1", "CCTA-1", "1", "and", "ü"] }
 }
 
 /// A vocabulary table, and what is written from it reads back the same.

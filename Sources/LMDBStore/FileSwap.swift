@@ -1,0 +1,98 @@
+internal import Glibc
+
+/// Gives a database's path to another file, so that a kill at any moment leaves one of the two, and nobody ever uses one
+/// file with the other's `-lock` file. `Docs/decisions/0011-compaction.md` has the reasoning.
+///
+/// LMDB's `-lock` file belongs to a file, not to a name: it has that file's readers and the number of its last commit.
+/// It cannot be replaced in one step with the file. So what is to be done is first written down, in `NAME-swap`. Whoever
+/// opens the path meanwhile waits (`PlaceLock.opening`); whoever finds the note without its writer finishes or undoes
+/// the swap before opening.
+struct FileSwap: Equatable {
+    /// The inodes of the file that is there, of the one to take its place, and of the `-lock` file; 0 for none.
+    let old, new, lock: UInt64
+
+    static func path(_ location: String) -> String { location + "-swap" }
+    /// The file that is being written to take the place of `location`.
+    static func newFile(_ location: String) -> String { location + "-compact" }
+
+    /// Renames `newFile` to `location`; both files' place `opening` is held, exclusively. The new file is durable.
+    ///
+    /// - Throws: `io`, `permission`, `diskFull`. Then the old file is in its place, unless `isDone`.
+    static func perform(_ location: String, old: UInt64, new: UInt64) throws(StoreError) {
+        let swap = FileSwap(old: old, new: new, lock: inode(location + "-lock") ?? 0)
+        let note = path(location)
+        do throws(StoreError) {
+            try swap.write(to: note, location)
+            guard rename(newFile(location), location) == 0 else {
+                throw StoreError(systemCode: errno, path: location, doing: "replacing the file")
+            }
+        } catch {
+            unlink(note)
+            throw error
+        }
+        try swap.finish(location)
+    }
+
+    /// What a killed process left: the swap is finished if the new file is in its place, and forgotten if not.
+    ///
+    /// - Throws: `io`, `permission`.
+    static func recover(_ location: String) throws(StoreError) {
+        guard let current = inode(location), let swap = read(location), swap.new == current else {
+            unlink(newFile(location))
+            unlink(newFile(location) + "-lock")
+            guard unlink(path(location)) == 0 || errno == ENOENT else {
+                throw StoreError(systemCode: errno, path: path(location), doing: "cleaning up after a compaction")
+            }
+            return
+        }
+        try swap.finish(location)
+    }
+
+    static func isPending(_ location: String) -> Bool { access(path(location), F_OK) == 0 }
+
+    /// The new file has the name: the old one's `-lock` file goes, then the note.
+    private func finish(_ location: String) throws(StoreError) {
+        let lockPath = location + "-lock"
+        if lock != 0, Self.inode(lockPath) == lock, unlink(lockPath) != 0, errno != ENOENT {
+            throw StoreError(systemCode: errno, path: lockPath, doing: "removing the former -lock file")
+        }
+        try DatabaseFile.syncFolder(of: location)
+        unlink(Self.path(location))
+    }
+
+    // MARK: The note
+
+    /// The last character says that it is whole.
+    private var text: String { "embdb swap 1 \(old) \(new) \(lock) ." }
+
+    private func write(to note: String, _ location: String) throws(StoreError) {
+        let descriptor = open(note, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: note, doing: "writing beside the file") }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+            throw StoreError(
+                systemCode: errno == 0 ? ENOSPC : errno, path: note, doing: "writing beside the file")
+        }
+    }
+
+    /// nil if there is no note, or half of one: then nothing was renamed.
+    private static func read(_ location: String) -> FileSwap? {
+        let descriptor = open(path(location), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 200)
+        let count = bytes.withUnsafeMutableBytes { readFully(descriptor, $0, at: 0) }
+        guard count > 0 else { return nil }
+        let fields = String(decoding: bytes[..<count], as: UTF8.self).split(separator: " ")
+        guard fields.count == 7, fields[..<3] == ["embdb", "swap", "1"], fields[6] == ".", let old = UInt64(fields[3]),
+            let new = UInt64(fields[4]), let lock = UInt64(fields[5])
+        else { return nil }
+        return FileSwap(old: old, new: new, lock: lock)
+    }
+
+    private static func inode(_ path: String) -> UInt64? {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+    }
+}
