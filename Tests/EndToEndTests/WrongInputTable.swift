@@ -129,7 +129,6 @@ extension WrongInput {
         .init("a format that is none", 64, ["info", "DB", "--format", "xml"], ["xml", "json"]),
         .init("a distance that is no number", 64, ["nearest", "DB", "--cell", "cell0", "--max-distance", "far"], ["far"]),
         .init("a distance that is NaN", 64, ["nearest", "DB", "--cell", "cell0", "--max-distance", "nan"], ["--max-distance"]),
-        .init("a distance that nobody has", 2, ["nearest", "DB", "--cell", "cell0", "--max-distance", "-1", "--exact"], ["--max-distance"]),
         .init("vectors have no donor", 64, ["nearest", "DB", "--vector", "made/vectors.npy", "--exclude-same", "donor"], ["--exclude-same", "--vector"]),
         .init("an import by a metric that is none", 64, ["import", "NEW", "fix:embedded", "--obsm", "X_model", "--metric", "euclid"], ["euclid", "cosine"]),
         .init("vectors cannot be perturbed", 64, ["nearest", "DB", "--vector", "made/vectors.npy", "--delete", "TTN"], ["--vector", "--delete"]),
