@@ -20,6 +20,7 @@ extension Database {
                 try Environment.checkPages(ofFile: path)
                 try open(path).environment.read { transaction in
                     let check = DatabaseCheck(control: control)
+                    try transaction.verifyMetaRecords()
                     let state = try MetaRecords.state(transaction)
                     let live = try MetaRecords.live(transaction, rows: state.rows)
                     cells = live.population

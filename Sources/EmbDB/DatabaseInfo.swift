@@ -70,4 +70,11 @@ public struct VerifyReport: Sendable {
     public let fault: String?
     /// Cells in the database.
     public let cells: Int
+
+    /// A report of what was found elsewhere.
+    public init(checked: [(what: String, count: Int)], fault: String?, cells: Int) {
+        self.checked = checked
+        self.fault = fault
+        self.cells = cells
+    }
 }

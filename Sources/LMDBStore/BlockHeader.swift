@@ -58,7 +58,9 @@ struct BlockHeader: Equatable {
     }
 }
 
-/// The CRC-32 of zlib and PNG (polynomial 0xEDB88320).
-func crc32(of bytes: UnsafeRawBufferPointer) -> UInt32 {
-    UInt32(truncatingIfNeeded: crc32_z(0, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count))
+/// The CRC-32 of zlib and PNG (polynomial 0xEDB88320); `start` is that of the bytes before.
+func crc32(of bytes: UnsafeRawBufferPointer, on start: UInt32 = 0) -> UInt32 {
+    // zlib begins anew where there is no pointer.
+    if bytes.isEmpty { return start }
+    return UInt32(truncatingIfNeeded: crc32_z(UInt(start), bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count))
 }

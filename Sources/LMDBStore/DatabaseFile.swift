@@ -66,6 +66,12 @@ final class DatabaseFile: Sendable {
         return UInt64(status.st_size)
     }
 
+    /// Whether the file is empty, or was left by a process that was killed while it wrote the header of a new file.
+    func isUnbegun() throws(StoreError) -> Bool {
+        let size = try size()
+        return size == 0 || FileHeader.isUnbegun(descriptor: descriptor, fileBytes: size)
+    }
+
     /// Takes the writer's lock, trying again for `seconds`. File systems without locks are passed over: LMDB's own
     /// mutex still keeps writers apart there.
     ///
@@ -148,7 +154,7 @@ final class DatabaseFile: Sendable {
 }
 
 extension DatabaseFile {
-    /// Checks the header, and that no page which holds something is past the end of the file.
+    /// Checks the header, that the newest commit is the one that it shows, and that no page which holds something is past the end of the file.
     ///
     /// LMDB writes no page that one transaction takes at the end of the file and gives back, so a sound file may be
     /// shorter than its header says. Our writer extends it after each commit (`extend`), in the same hold of the
@@ -159,6 +165,7 @@ extension DatabaseFile {
     func check() throws(StoreError) {
         // The header before the size: the file only grows.
         let header = try FileHeader(descriptor: descriptor, path: path)
+        try checkIsNewest()
         if let claimed = header.claimedBytes, try size() >= claimed { return }
         try lockExclusive(waiting: 2)
         defer { unlock() }
@@ -203,7 +210,7 @@ extension DatabaseFile {
     }
 
     /// The folder that a path names a file in.
-    private static func folder(of path: String) -> String {
+    static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

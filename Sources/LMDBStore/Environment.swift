@@ -101,6 +101,7 @@ package final class Environment: Sendable {
         let result: R
         do {
             result = try body(&transaction)
+            try transaction.countCommit()
         } catch {
             core.abort(transaction.context)
             throw error
@@ -122,6 +123,7 @@ package final class Environment: Sendable {
         try file.lockShared(waiting: 2)
         defer { file.unlockShared() }
         let header = try FileHeader(descriptor: file.descriptor, path: path)
+        try file.checkIsNewest()
         try PageWalk.check(
             header, header.newest, descriptor: file.descriptor, fileBytes: file.size(), path: path)
     }

@@ -73,14 +73,17 @@ final class EnvironmentCore: @unchecked Sendable {
 
     /// - Returns: whether the file is empty and is to become a database; then its lock is held.
     private static func prepare(_ file: DatabaseFile, _ mode: Environment.Mode) throws(StoreError) -> Bool {
-        if try file.size() == 0 {
+        if try file.isUnbegun() {
             guard mode == .create, file.isWritable else {
                 throw StoreError(
                     .notADatabase, path: file.path, reason: "the file is empty", advice: "name a file that embdb wrote")
             }
             try file.lockExclusive(waiting: 2)
             do throws(StoreError) {
-                if try file.size() == 0 {
+                if try file.isUnbegun() {
+                    guard ftruncate(file.descriptor, 0) == 0 else {
+                        throw StoreError(systemCode: errno, path: file.path, doing: "making the database")
+                    }
                     // A lock file that is there belongs to a former database of this name.
                     unlink(file.path + "-lock")
                     return true
@@ -101,8 +104,9 @@ final class EnvironmentCore: @unchecked Sendable {
         let lockPath = file.path + "-lock"
         if file.isWritable {
             do throws(StoreError) {
+                try LockFile.reserve(lockPath)
                 return (try map(file, flags: 0), true, false)
-            } catch  where mode == .readOnly && (error.code == .permission || error.code == .readOnly) {
+            } catch  where mode == .readOnly && [.permission, .readOnly, .diskFull].contains(error.code) {
                 return (try map(file, flags: MDB_RDONLY | MDB_NOLOCK), false, true)
             }
         }

@@ -8,7 +8,7 @@ internal import Glibc
 /// map size u64, two 48-byte table records (free pages, main), last page u64, transaction id u64.
 struct FileHeader {
     /// One snapshot: what a commit made visible.
-    struct Snapshot {
+    struct Snapshot: Equatable {
         let transactionID: UInt64
         /// The highest page number in use.
         let lastPage: UInt64
@@ -17,17 +17,23 @@ struct FileHeader {
     }
 
     /// The root of a B-tree (`struct MDB_db`, 48 bytes).
-    struct Tree {
+    struct Tree: Equatable {
         static let bytes = 48
         static let noRoot = UInt64.max
         let flags: UInt16
         let depth: UInt16
+        let branchPages: UInt64
+        let leafPages: UInt64
+        let bigPages: UInt64
         let entries: UInt64
         let root: UInt64
 
         init(_ record: UnsafeRawBufferPointer) {
             flags = UInt16(littleEndian: record.loadUnaligned(fromByteOffset: 4, as: UInt16.self))
             depth = UInt16(littleEndian: record.loadUnaligned(fromByteOffset: 6, as: UInt16.self))
+            branchPages = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            leafPages = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+            bigPages = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
             entries = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
             root = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 40, as: UInt64.self))
         }
@@ -39,6 +45,8 @@ struct FileHeader {
     private static let metaBytes = 152
 
     let pageSize: Int
+    /// As they lie in the file.
+    private let pages: [Snapshot]
     /// Both, the newer one first.
     let snapshots: [Snapshot]
 
@@ -55,6 +63,18 @@ struct FileHeader {
     ///
     /// - Throws: `notADatabase`, `versionMismatch`, `truncated` (shorter than the meta pages), `corrupted`, `io`.
     init(descriptor: CInt, path: String) throws(StoreError) {
+        // A writer may commit between the two readings: both are of one moment if the first page stayed as it was.
+        var header = try FileHeader(readingOnce: descriptor, path: path)
+        for _ in 0..<1000 {
+            let again = try FileHeader(readingOnce: descriptor, path: path)
+            if again.pages.first == header.pages.first { break }
+            header = again
+        }
+        try header.checkOrder(path)
+        self = header
+    }
+
+    private init(readingOnce descriptor: CInt, path: String) throws(StoreError) {
         let foreign = StoreError(
             .notADatabase, path: path, reason: "not an embdb database", advice: "name a file that embdb wrote")
         let first = try Self.meta(descriptor, at: 0, path)
@@ -75,15 +95,37 @@ struct FileHeader {
         }
         pageSize = size
         let (a, b) = (Self.snapshot(first), Self.snapshot(second))
-        // Commit n writes page n mod 2, and LMDB reads the one that the parity names: were the newer one elsewhere, LMDB
-        // would map another snapshot than the one that is looked at here. In a new file both are 0.
-        for (page, snapshot) in [a, b].enumerated()
+        pages = [a, b]
+        snapshots = a.transactionID >= b.transactionID ? [a, b] : [b, a]
+    }
+
+    /// Commit n writes page n mod 2, and LMDB reads the one that the parity names: were the newer one elsewhere, LMDB
+    /// would map another snapshot than the one that is looked at here. So the other page holds commit n − 1: a number
+    /// further away is damaged. In a new file both are 0.
+    private func checkOrder(_ path: String) throws(StoreError) {
+        for (page, snapshot) in pages.enumerated()
         where snapshot.transactionID != 0 && snapshot.transactionID & 1 != UInt64(page) {
             throw StoreError(
                 .corrupted, path: path, reason: "header page \(page) holds a commit that belongs on the other one",
                 advice: "restore the file from a copy")
         }
-        snapshots = a.transactionID >= b.transactionID ? [a, b] : [b, a]
+        let (newest, older) = (snapshots[0].transactionID, snapshots[1].transactionID)
+        guard newest == older + 1 || newest == 0 else {
+            throw StoreError(
+                .corrupted, path: path,
+                reason: "the header pages hold commits \(older) and \(newest), which do not follow each other",
+                advice: "restore the file from a copy")
+        }
+    }
+
+    /// Whether a file is the first of two pages that a new file is begun with, before any commit. (A database that was cut
+    /// off there has nothing either.)
+    static func isUnbegun(descriptor: CInt, fileBytes: UInt64) -> Bool {
+        var first = [UInt8](repeating: 0, count: metaBytes)
+        guard fileBytes >= UInt64(metaBytes), fileBytes <= 65536,
+            first.withUnsafeMutableBytes({ readFully(descriptor, $0, at: 0) }) == metaBytes, isMeta(first)
+        else { return false }
+        return load(first, 40, as: UInt32.self) >= fileBytes && load(first, 144, as: UInt64.self) == 0
     }
 
     private static func meta(_ descriptor: CInt, at offset: Int, _ path: String) throws(StoreError) -> [UInt8] {

@@ -21,6 +21,9 @@ struct PageWalk {
         static let table: UInt16 = 0x02
         static let duplicates: UInt16 = 0x04
     }
+    private enum TreeFlag {
+        static let integerKeys: UInt16 = 0x08
+    }
     private static let headerBytes = 16
     private static let nodeBytes = 8
     /// LMDB's cursors go no deeper.
@@ -33,7 +36,21 @@ struct PageWalk {
     private let claimedBytes: UInt64
     private let fileBytes: UInt64
     private var owned: Bitmap
-    private var entries: UInt64 = 0
+    /// What the tree that is visited has so far.
+    private var counts = Counts()
+
+    private struct Counts: Equatable {
+        var branchPages: UInt64 = 0
+        var leafPages: UInt64 = 0
+        var bigPages: UInt64 = 0
+        var entries: UInt64 = 0
+    }
+
+    /// The keys that a page may hold: from `lower` up to `upper`, which is excluded.
+    private struct Bounds {
+        var lower: ArraySlice<UInt8>?
+        var upper: ArraySlice<UInt8>?
+    }
 
     /// - Throws: `truncated` if a page that holds something is past the end of the file, `corrupted`, `io`.
     static func check(
@@ -57,6 +74,10 @@ struct PageWalk {
     }
 
     private mutating func check(_ tree: FileHeader.Tree, table: String?, isFreeList: Bool) throws(StoreError) {
+        // Keys of the free list are numbers (MDB_INTEGERKEY), beside the flags of the file; our tables have no flags.
+        guard isFreeList ? tree.flags & 0x3F == TreeFlag.integerKeys : tree.flags == 0 else {
+            throw corrupted("flags \(tree.flags) of a table", table)
+        }
         guard tree.root != FileHeader.Tree.noRoot else {
             if tree.entries != 0 { throw corrupted("a table without pages claims \(tree.entries) entries", table) }
             return
@@ -64,17 +85,21 @@ struct PageWalk {
         guard tree.depth >= 1, Int(tree.depth) <= Self.maximumDepth else {
             throw corrupted("depth \(tree.depth) of a table", table)
         }
-        entries = 0
+        counts = Counts()
         var tables: [(String, FileHeader.Tree)] = []
-        try visit(tree.root, levels: Int(tree.depth), table: table, isFreeList: isFreeList, tables: &tables)
-        guard entries == tree.entries else {
-            throw corrupted("\(entries) entries where \(tree.entries) are expected", table)
+        try visit(
+            tree.root, levels: Int(tree.depth), within: Bounds(), table: table, isFreeList: isFreeList, tables: &tables)
+        guard counts.entries == tree.entries else {
+            throw corrupted("\(counts.entries) entries where \(tree.entries) are expected", table)
         }
+        let expected = Counts(
+            branchPages: tree.branchPages, leafPages: tree.leafPages, bigPages: tree.bigPages, entries: tree.entries)
+        guard counts == expected else { throw corrupted("another number of pages than is expected", table) }
         for (name, tree) in tables { try check(tree, table: name, isFreeList: false) }
     }
 
     private mutating func visit(
-        _ number: UInt64, levels: Int, table: String?, isFreeList: Bool,
+        _ number: UInt64, levels: Int, within bounds: Bounds, table: String?, isFreeList: Bool,
         tables: inout [(String, FileHeader.Tree)]
     ) throws(StoreError) {
         try own(number, count: 1, table)
@@ -88,24 +113,25 @@ struct PageWalk {
         guard lower >= Self.headerBytes, lower <= upper, upper <= pageSize, lower & 1 == 0 else {
             throw corrupted("page \(number) has impossible bounds", table)
         }
-        for index in 0..<(lower - Self.headerBytes) / 2 {
+        if expected == Kind.branch { counts.branchPages += 1 } else { counts.leafPages += 1 }
+        let nodes = (lower - Self.headerBytes) / 2
+        let keys = try keys(page, number, nodes: nodes, isBranch: expected == Kind.branch, table)
+        try check(keys, number, within: bounds, isBranch: expected == Kind.branch, isFreeList: isFreeList, table)
+        for index in 0..<nodes {
             let offset = Int(page.integer(Self.headerBytes + 2 * index, UInt16.self))
-            guard offset >= upper, offset + Self.nodeBytes <= pageSize else {
-                throw corrupted("page \(number), node \(index) is outside of its page", table)
-            }
-            let keySize = Int(page.integer(offset + 6, UInt16.self))
-            let dataStart = offset + Self.nodeBytes + keySize
-            guard dataStart <= pageSize else {
-                throw corrupted("page \(number), node \(index) has a key outside of its page", table)
-            }
+            let dataStart = keys[index].endIndex
             let low = UInt64(page.integer(offset, UInt16.self)) | UInt64(page.integer(offset + 2, UInt16.self)) << 16
             let nodeFlags = page.integer(offset + 4, UInt16.self)
             if expected == Kind.branch {
                 let child = low | UInt64(nodeFlags) << 32
-                try visit(child, levels: levels - 1, table: table, isFreeList: isFreeList, tables: &tables)
+                let inner = Bounds(
+                    lower: index == 0 ? bounds.lower : keys[index],
+                    upper: index + 1 < nodes ? keys[index + 1] : bounds.upper)
+                try visit(
+                    child, levels: levels - 1, within: inner, table: table, isFreeList: isFreeList, tables: &tables)
                 continue
             }
-            entries += 1
+            counts.entries += 1
             guard nodeFlags & NodeFlag.duplicates == 0 else {
                 throw corrupted("page \(number), node \(index) has several values for one key", table)
             }
@@ -120,7 +146,7 @@ struct PageWalk {
                 guard size == FileHeader.Tree.bytes, table == nil, !isFreeList else {
                     throw corrupted("page \(number), node \(index) is a damaged table record", table)
                 }
-                let key = page[(offset + Self.nodeBytes)..<dataStart]
+                let key = keys[index]
                 let record = page.withUnsafeBytes {
                     FileHeader.Tree(UnsafeRawBufferPointer(rebasing: $0[dataStart..<dataStart + size]))
                 }
@@ -129,6 +155,53 @@ struct PageWalk {
                 try checkFreeList(Array(page[dataStart..<dataStart + size]))
             }
         }
+    }
+
+    /// The keys of a page, each where it lies.
+    private func keys(
+        _ page: [UInt8], _ number: UInt64, nodes: Int, isBranch: Bool, _ table: String?
+    ) throws(StoreError) -> [ArraySlice<UInt8>] {
+        let upper = Int(page.integer(14, UInt16.self))
+        var keys: [ArraySlice<UInt8>] = []
+        keys.reserveCapacity(nodes)
+        for index in 0..<nodes {
+            let offset = Int(page.integer(Self.headerBytes + 2 * index, UInt16.self))
+            guard offset >= upper, offset + Self.nodeBytes <= pageSize else {
+                throw corrupted("page \(number), node \(index) is outside of its page", table)
+            }
+            let start = offset + Self.nodeBytes
+            let end = start + Int(page.integer(offset + 6, UInt16.self))
+            guard end <= pageSize else {
+                throw corrupted("page \(number), node \(index) has a key outside of its page", table)
+            }
+            keys.append(page[start..<end])
+        }
+        return keys
+    }
+
+    /// Keys rise within a page and stay within what the parent says, or they would not be found. The first key of a
+    /// branch page stands for all that is below the second one.
+    private func check(
+        _ keys: [ArraySlice<UInt8>], _ number: UInt64, within bounds: Bounds, isBranch: Bool, isFreeList: Bool,
+        _ table: String?
+    ) throws(StoreError) {
+        var last = bounds.lower
+        for (index, key) in keys.enumerated().dropFirst(isBranch ? 1 : 0) {
+            if isFreeList, key.count != 8 { throw corrupted("page \(number), node \(index) has a damaged key", table) }
+            // Only a page's first key may be the bound itself.
+            let isFirst = index == (isBranch ? 1 : 0)
+            if let last, precedes(key, last, isFreeList) || (!isFirst && key == last) {
+                throw corrupted("page \(number), node \(index) is out of order", table)
+            }
+            last = key
+        }
+        if let last, let upper = bounds.upper, !keys.isEmpty, !precedes(last, upper, isFreeList) {
+            throw corrupted("page \(number) is out of order", table)
+        }
+    }
+
+    private func precedes(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>, _ areNumbers: Bool) -> Bool {
+        areNumbers ? a.reversed().lexicographicallyPrecedes(b.reversed()) : a.lexicographicallyPrecedes(b)
     }
 
     private mutating func checkBigValue(
@@ -140,6 +213,7 @@ struct PageWalk {
             pages >= 1, size + Self.headerBytes <= pages * pageSize
         else { throw corrupted("page \(number) is not the big value that it should be", table) }
         try own(number, count: UInt64(pages), table)
+        counts.bigPages += UInt64(pages)
         if isFreeList {
             let value = try read(number, bytes: Self.headerBytes + size, table)
             try checkFreeList(Array(value[Self.headerBytes...]))
@@ -189,13 +263,5 @@ struct PageWalk {
 
     private func corrupted(_ reason: String, _ table: String?) -> StoreError {
         StoreError(.corrupted, path: path, table: table, reason: reason, advice: "restore the file from a copy")
-    }
-}
-
-extension [UInt8] {
-    /// The little-endian integer at `offset`.
-    fileprivate func integer<T: FixedWidthInteger>(_ offset: Int, _ type: T.Type) -> T {
-        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "outside of the page")
-        return withUnsafeBytes { T(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: T.self)) }
     }
 }

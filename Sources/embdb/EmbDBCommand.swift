@@ -27,9 +27,12 @@ struct EmbDBCommand: ParsableCommand {
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)
-        Interrupt.explainMemoryFaults()
+        // A file that may not grow further (ulimit -f) is an error of the write.
+        signal(SIGXFSZ, SIG_IGN)
+        if !GuardedRun.isChild { Interrupt.explainFaults() }
         do {
             var command = try parseAsRoot()
+            if let verb = command as? any DatabaseVerb, !GuardedRun.isChild { verb.warnOfFileSystem() }
             try command.run()
         } catch {
             exit(for: error)

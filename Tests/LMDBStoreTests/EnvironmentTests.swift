@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import LMDBStore
-import Synchronization
 import TestSupport
 import Testing
 
@@ -225,24 +224,5 @@ import Testing
         try process.run()
         process.waitUntilExit()
         return process.terminationStatus
-    }
-}
-
-/// A closure on a thread of its own: the tasks of Swift share as many threads as there are cores.
-private final class Background: Sendable {
-    private let outcome = Mutex<Result<Void, any Error>?>(nil)
-
-    init(_ body: @escaping @Sendable () throws -> Void) {
-        Thread.detachNewThread { [self] in
-            let result = Result { try body() }
-            outcome.withLock { $0 = result }
-        }
-    }
-
-    var isDone: Bool { outcome.withLock { $0 != nil } }
-
-    func wait() throws {
-        while !isDone { usleep(1_000) }
-        try outcome.withLock { $0 }?.get()
     }
 }

@@ -18,7 +18,9 @@ enum StoredModel {
         func put(_ bytes: [UInt8], _ name: String) throws {
             try Layout.model.put(bytes, for: "\(model.sha256)/\(name)", in: &transaction)
         }
-        try put([UInt8](try encoder.encode(record)), "record")
+        let bytes = [UInt8](try encoder.encode(record))
+        try put(bytes, "record")
+        try put(Array(Checksummed.seal(bytes).prefix(Checksummed.headerBytes)), "record.crc32")
         try put(Array(model.vocabulary.tableText().utf8), Vocabulary.tableName)
         try put(Array(model.vocabulary.mappingText().utf8), Vocabulary.mappingName)
         for name in names {
@@ -30,6 +32,11 @@ enum StoredModel {
         _ reference: ModelReference, in transaction: borrowing some Transaction & ~Copyable
     ) throws -> ModelRecord {
         let bytes = try part("record", of: reference, in: transaction)
+        // Files of the first days have none.
+        let key = "\(reference.sha256)/record.crc32"
+        if let checksum = try Layout.model.value(for: key, in: transaction), Checksummed.open(checksum + bytes) == nil {
+            throw damaged("record")
+        }
         guard let record = try? JSONDecoder().decode(ModelRecord.self, from: Data(bytes)),
             record.sha256 == reference.sha256
         else { throw damaged("record") }

@@ -12,15 +12,25 @@ enum Interrupt {
 
     static var wasRequested: Bool { requested.load(ordering: .relaxed) }
 
-    /// LMDB follows the pages that it maps. Where a damaged file leads it astray, the system ends the program: then at
-    /// least say what to do. (`verify` reads the file in a way that cannot crash.)
-    static func explainMemoryFaults() {
+    /// LMDB follows the pages that it maps. Where a damaged file leads it astray, the system or LMDB's own checks end the
+    /// program: then at least say what to do. (`verify` reads the file in a way that cannot crash.)
+    static func explainFaults() {
         for fault in [SIGBUS, SIGSEGV] {
             signal(fault) { _ in
                 Interrupt.end(
                     """
                     embdb: the program read memory that is not there, as a damaged database makes it do: run embdb \
                     verify DATABASE
+
+                    """, code: 1)
+            }
+        }
+        for fault in [SIGABRT, SIGILL, SIGTRAP] {
+            signal(fault) { _ in
+                Interrupt.end(
+                    """
+                    embdb: the program had to stop, as a damaged database makes it do: run embdb verify DATABASE, and \
+                    report it if the database is whole
 
                     """, code: 1)
             }

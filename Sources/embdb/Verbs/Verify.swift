@@ -10,7 +10,21 @@ struct Verify: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let report = try output.withControl { try Database.verify(database, control: $0) }
+        if !GuardedRun.isChild, let end = GuardedRun.run() {
+            switch end {
+            case .exited(0): return
+            case .exited(let code): throw ExitCode(code)
+            case .killed(let signal) where GuardedRun.faults.contains(signal):
+                return try show(
+                    VerifyReport(
+                        checked: [], fault: "reading it leads to memory that is not there (\(database))", cells: 0))
+            case .killed(let signal): throw ExitCode(128 + signal)
+            }
+        }
+        try show(output.withControl { try Database.verify(database, control: $0) })
+    }
+
+    private func show(_ report: VerifyReport) throws {
         var table = TextTable([.text("checked"), .number("count")])
         for (what, count) in report.checked { table.add([.text(what), .integer(count)]) }
         output.print(
