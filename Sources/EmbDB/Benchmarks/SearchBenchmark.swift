@@ -134,6 +134,7 @@ package enum SearchBenchmark {
             defer { try? FileManager.default.removeItem(at: folder) }
             let path = options.database ?? folder.appendingPathComponent("bench.embdb").path
             let isThere = FileManager.default.fileExists(atPath: path)
+            if isThere { try check(path, holds: base, options) }
             let buildSeconds = try isThere ? nil : build(base, metric, options, path, control)
             let openSeconds = try firstAnswer(path, queries)
             let result = try search(
@@ -141,6 +142,25 @@ package enum SearchBenchmark {
             )
             guard let added else { return result }
             return result.with(try add(added, metric, options, path, control))
+        }
+    }
+
+    /// Nobody's cells are to be added to.
+    ///
+    /// - Throws: ``EmbDBError/Code/usage`` if the database was made of something else.
+    private static func check(_ path: String, holds base: Matrix, _ options: Options) throws {
+        let database = try Database.open(path)
+        try database.environment.read { transaction in
+            let snapshot = try Snapshot(transaction, path: path)
+            let set = snapshot.set
+            guard set.count == base.rows, set.dimension == base.columns, set.metric.rawValue == options.metric,
+                snapshot.model == nil, snapshot.settings.obsm == nil
+            else {
+                throw EmbDBError(
+                    .usage,
+                    "the database was made of something else than these vectors and --metric \(options.metric) "
+                        + "(\(path)): name another place")
+            }
         }
     }
 
@@ -152,15 +172,6 @@ package enum SearchBenchmark {
         return try database.environment.read { transaction in
             let snapshot = try Snapshot(transaction, path: path)
             let set = snapshot.set
-            // Nobody's cells are to be added to.
-            guard set.count == base.rows, set.dimension == base.columns, set.metric.rawValue == options.metric,
-                snapshot.model == nil, snapshot.settings.obsm == nil
-            else {
-                throw EmbDBError(
-                    .usage,
-                    "the database was made of something else than these vectors and --metric \(options.metric) "
-                        + "(\(path)): name another place")
-            }
             var last: [SearchResult] = []
             func results(keeping: Bitmap?) throws -> [Row] {
                 let truth = ExactSearch.search(
