@@ -51,9 +51,12 @@ extension GraphRows {
     /// The links of the best `ef` nodes are followed. The walk leaves in `scratch.beam` the best max(ef, width) nodes
     /// met and, with a filter, in `scratch.matches` the best `width` that match.
     ///
-    /// - Parameter count: entries in use.
+    /// - Parameters:
+    ///   - count: entries in use.
+    ///   - slack: how many more than `ef` a walk by faithful sketches takes, since they do not order the nearest as codes
+    ///     do.
     func begin(
-        _ entries: EntryTable, count: Int, ef: Int, width: Int, filter: UnsafePointer<UInt64>? = nil,
+        _ entries: EntryTable, count: Int, ef: Int, width: Int, slack: Int = 0, filter: UnsafePointer<UInt64>? = nil,
         _ scratch: inout SearchScratch
     ) {
         scratch.met.reset(nodes: nodes)
@@ -66,8 +69,9 @@ extension GraphRows {
         if let sketches {
             scratch.walk.test = NearnessTest(unit: sketches.basis.unit)
             scratch.walk.isDraft = true
-            scratch.draft.reset(limit: sketches.basis.isFaithful ? ef : ef + ef / 2)
-            scratch.walk.drafted = sketches.basis.isFaithful ? ef : Self.descent
+            let isFaithful = sketches.basis.isFaithful
+            scratch.draft.reset(limit: ef + (isFaithful ? slack : ef / 2))
+            scratch.walk.drafted = isFaithful ? ef + slack : Self.descent
             entries.nearest(Self.starts, count: count, scratch.sketch, &scratch.entrySquares, &scratch.starts) {
                 square, node in
                 if scratch.met.insert(node) { _ = scratch.draft.insert(SketchKey.make(square, node)) }

@@ -57,7 +57,9 @@ extension HNSWIndex {
         if let sketches = graph.sketches {
             sketches.basis.encode(scratch.query, stride: graph.rows.codeStride, scratch.sketch)
         }
-        graph.begin(entries, count: entries.rows.count, ef: plan.beam, width: plan.width, filter: filter, &scratch)
+        graph.begin(
+            entries, count: entries.rows.count, ef: plan.beam, width: plan.width, slack: plan.k / 2, filter: filter,
+            &scratch)
     }
 
     /// The answer, once the walk is at its end.

@@ -57,6 +57,16 @@ struct SketchTests {
         #expect(without > 0.7 && with > without - 0.03, "\(with) \(without)")
     }
 
+    @Test("an ef of k is enough for many neighbors", arguments: [20, 100, 300])
+    func manyNeighbors(k: Int) {
+        let vectors = TestVectors(Self.cells.vectors, metric: .cosine, count: Self.count)
+        let graph = HNSWBuilder(vectors.set).build(threads: 2)
+        let index = HNSWIndex(set: vectors.set, graph: graph)
+        let truth = ExactSearch.search(index.set, queries: Self.queries, k: k)
+        let found = index.search(queries: Self.queries, k: k, ef: k, threads: 2)
+        #expect(Recall.mean(found.map(\.neighbors), truth: truth, k: k) >= 0.98)
+    }
+
     @Test("many queries at once are answered as one by one", arguments: [1, 2, 3])
     func batches(threads: Int) {
         let vectors = TestVectors(Self.cells.vectors, metric: .l2, count: Self.count)
