@@ -8,6 +8,7 @@ extension Database {
     /// - Parameters:
     ///   - target: the new file; one that is there is never replaced.
     ///   - dryRun: only says whether it could be done, and how large the copy is.
+    ///   - control: is told how far it is, and may stop it.
     /// - Throws: ``EmbDBError`` `usage` for a file that is there, `notFound` for a folder that is not, `storage` (a full
     ///   disk, a folder that may not be written), `corrupted` if the database is damaged, `cancelled`. There is no file
     ///   then.

@@ -13,6 +13,7 @@ extension Database {
     /// - Parameters:
     ///   - expression: which cells, as in `disease == "DCM"`.
     ///   - dryRun: only says what would be deleted; then the database may be opened read-only.
+    ///   - control: may stop it before anything is deleted.
     /// - Throws: ``EmbDBError`` `expression`, `nothingFound` if no cell is selected, `usage` for a database that was opened
     ///   read-only, `pendingIngest` while an ingest is unfinished, `locked`, `storage`, `corrupted`. No cell is deleted
     ///   then.
