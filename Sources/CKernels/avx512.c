@@ -54,49 +54,19 @@ EK_INLINE __m512i widened_tail(const int8_t *x) {
     return _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8((1u << (EK_SKETCH - 32)) - 1, x));
 }
 
-EK_INLINE __m256i sketch_sum(__m512i q0, __m512i q1, const int8_t *row) {
-    __m512i a = _mm512_sub_epi16(q0, widened(row)), b = _mm512_sub_epi16(q1, widened_tail(row + 32));
+typedef struct { __m512i first, second; } sketch_query;
+
+EK_INLINE sketch_query widened_query(const int8_t *query) {
+    return (sketch_query){widened(query), widened_tail(query + 32)};
+}
+
+EK_INLINE __m256i sketch_sum(const sketch_query *query, const int8_t *row) {
+    __m512i a = _mm512_sub_epi16(query->first, widened(row)), b = _mm512_sub_epi16(query->second, widened_tail(row + 32));
     __m512i sum = _mm512_add_epi32(_mm512_madd_epi16(a, a), _mm512_madd_epi16(b, b));
     return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
 }
 
-static void squared_l2_s8(const int8_t *query, const int8_t *table, size_t n, int32_t *out) {
-    __m512i q0 = widened(query), q1 = widened_tail(query + 32);
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        __m256i sums[4];
-        for (int r = 0; r < 4; r++) sums[r] = sketch_sum(q0, q1, table + EK_SKETCH_STRIDE * (i + r));
-        _mm_storeu_si128((__m128i *)(out + i), sum_of_four(sums[0], sums[1], sums[2], sums[3]));
-    }
-    for (; i < n; i++) {
-        __m256i sum = sketch_sum(q0, q1, table + EK_SKETCH_STRIDE * i);
-        out[i] = _mm_cvtsi128_si32(sum_of_four(sum, sum, sum, sum));
-    }
-}
-
-static size_t squared_l2_s8_within(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n,
-                                   int32_t limit, uint32_t *found, int32_t *squares) {
-    __m512i q0 = widened(query), q1 = widened_tail(query + 32);
-    const __m128i bound = _mm_set1_epi32(limit);
-    size_t count = 0;
-    for (size_t i = 0; i < n; i += 4) {
-        __m256i sums[4];
-        int32_t four[4];
-        // The last few once more, rather than what is behind them.
-        for (size_t r = 0; r < 4; r++)
-            sums[r] = sketch_sum(q0, q1, table + EK_SKETCH_STRIDE * (size_t)ids[i + r < n ? i + r : n - 1]);
-        __m128i sum = sum_of_four(sums[0], sums[1], sums[2], sums[3]);
-        unsigned within = 15u & ~(unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(sum, bound)));
-        if (i + 4 > n) within &= (1u << (n - i)) - 1;
-        _mm_storeu_si128((__m128i *)four, sum);
-        for (; within; within &= within - 1) {
-            int r = __builtin_ctz(within);
-            found[count] = ids[i + r];
-            squares[count++] = four[r];
-        }
-    }
-    return count;
-}
+#include "sketch_kernels.h"
 
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), \

@@ -40,21 +40,7 @@ static int32_t sketch_square(const int8_t *query, const int8_t *row) {
     return sum;
 }
 
-static void squared_l2_s8(const int8_t *query, const int8_t *table, size_t n, int32_t *out) {
-    for (size_t i = 0; i < n; i++) out[i] = sketch_square(query, table + EK_SKETCH_STRIDE * i);
-}
-
-static size_t squared_l2_s8_within(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n,
-                                   int32_t limit, uint32_t *found, int32_t *squares) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        int32_t square = sketch_square(query, table + EK_SKETCH_STRIDE * (size_t)ids[i]);
-        if (square > limit) continue;
-        found[count] = ids[i];
-        squares[count++] = square;
-    }
-    return count;
-}
+#include "sketch_rows.h"
 
 static void softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale) {
     for (size_t r = 0; r < rows; r++, x += stride) {
