@@ -37,7 +37,7 @@ struct KeepingModelTests {
     @Test("any sequence gives what the dictionary holds", arguments: 1...4)
     func random(seed: Int) throws {
         let folder = try TemporaryFolder()
-        var random = TestRandom(state: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         var sources: [String: Cells] = [:]
         for key in ["X_full", "X_other"] {
             let alone = try Database.open(folder.file(key), access: .create)
@@ -88,18 +88,5 @@ struct KeepingModelTests {
             try Self.check(database, model, folder, "seed \(seed), \(log)")
             #expect(try Database.verify(database.path).fault == nil, "seed \(seed), \(log)")
         }
-    }
-}
-
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-private struct TestRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -99,15 +99,9 @@ struct KillTests {
         try bench.ingest("cells", into: uninterrupted)
         let process = try CommandLineTool.embdb.start(
             ["ingest", bench.database, Workbench.fixture("cells"), "--model", bench.model])
-        // Until the first cells are committed.
-        var pending = 0
-        while pending == 0, !process.hasEnded {
-            usleep(20_000)
-            let info = try bench.run("info", bench.database, "--format", "json")
-            if info.exitCode == 0 { pending = try info.json()["pending_ingest"]["cells_written"].int ?? 0 }
-        }
-        try #require(pending > 0, "the ingest was over before it could be interrupted")
+        let pending = try bench.stopWithPendingCells(process)
         process.send(SIGINT)
+        process.send(SIGCONT)
         let result = try process.wait()
         try #require(result.exitCode == 130, "\(result.stderr)")
         #expect(result.stdout.isEmpty)
@@ -131,14 +125,9 @@ struct KillTests {
         try bench.ingest("more")
         let before = try Contents(bench.database)
         let process = try CommandLineTool.embdb.start(["ingest", bench.database, Workbench.fixture("cells")])
-        var pending = 0
-        while pending == 0, !process.hasEnded {
-            usleep(20_000)
-            pending = try bench.ask("info")["pending_ingest"]["cells_written"].int ?? 0
-        }
+        _ = try bench.stopWithPendingCells(process)
         process.send(SIGKILL)
         #expect(try process.wait().exitCode == 128 + SIGKILL)
-        #expect(pending > 0)
         let after = try Contents(bench.database)
         #expect(after.cells == before.cells)
         let isEqual = after.embeddings == before.embeddings && after.obs == before.obs && after.tokens == before.tokens
@@ -162,14 +151,9 @@ struct KillTests {
         let before = try Contents(bench.database)
         let arguments = ["ingest", bench.database, Workbench.fixture("cells"), "--on-conflict", "replace"]
         let process = try CommandLineTool.embdb.start(arguments)
-        var pending = 0
-        while pending == 0, !process.hasEnded {
-            usleep(20_000)
-            pending = try bench.ask("info")["pending_ingest"]["cells_written"].int ?? 0
-        }
+        _ = try bench.stopWithPendingCells(process)
         process.send(SIGKILL)
         #expect(try process.wait().exitCode == 128 + SIGKILL)
-        #expect(pending > 0)
         let killed = try Contents(bench.database)
         let isUnchanged =
             killed.cells == before.cells && killed.obs == before.obs && killed.embeddings == before.embeddings

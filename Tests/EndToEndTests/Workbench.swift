@@ -87,6 +87,31 @@ final class Workbench: Sendable {
         return try result.json()
     }
 
+    /// Lets an ingest into the bench's database run in slices of 20 ms and stops it while it is looked at, until its
+    /// first cells are committed. Returns their number, with the ingest stopped: `SIGCONT` lets it go on. However fast
+    /// the machine, and however long a look takes on it, the ingest is then in its middle.
+    func stopWithPendingCells(_ ingest: RunningCommand) throws -> Int {
+        while !ingest.hasEnded {
+            usleep(20_000)
+            ingest.send(SIGSTOP)
+            let info = try CommandLineTool.embdb.start(["info", database, "--format", "json"])
+            // Stopped with a lock of LMDB's in its hand, the ingest lets nobody else in.
+            let result = try? info.wait(timeLimit: 5)
+            if let result, result.exitCode == 0 {
+                let pending = try result.json()["pending_ingest"]["cells_written"].int ?? 0
+                if pending > 0 { return pending }
+            }
+            ingest.send(SIGCONT)
+        }
+        throw Missed(result: try ingest.wait())
+    }
+
+    /// An ingest that ended before it could be stopped.
+    private struct Missed: Error, CustomStringConvertible {
+        let result: CommandResult
+        var description: String { "ended before its first commit was seen: \(result.command): \(result.stderr)" }
+    }
+
     /// Runs a verb on the database and expects it to fail: this exit code, nothing on stdout, and a last line that
     /// begins with `embdb: ` and holds all of `words`.
     @discardableResult

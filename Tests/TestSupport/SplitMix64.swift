@@ -1,17 +1,20 @@
 /// Random numbers that are the same in every run (Steele, Lea and Flood, "Fast splittable pseudorandom number
 /// generators", 2014).
-public struct SplitMix64: Sendable {
+public struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     /// Numbers that begin anywhere.
     public init(state: UInt64) { self.state = state }
 
-    /// 0 ≤ x < 1
-    public mutating func uniform() -> Double {
+    /// The next 64 random bits.
+    public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Double((z ^ (z >> 31)) >> 11) / 9_007_199_254_740_992
+        return z ^ (z >> 31)
     }
+
+    /// 0 ≤ x < 1
+    public mutating func uniform() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
 }
