@@ -149,6 +149,9 @@ struct DatabaseCheck {
         else {
             throw fault("the graph has another number of rows than it says")
         }
+        guard try Layout.graphNumbers.verify(in: transaction) == description.rows else {
+            throw fault("the graph has another number of nodes than of rows")
+        }
         let basis = try MetaRecords.sketchBasis(transaction, dimension: snapshot.settings.dimension)
         guard try Layout.sketches.verify(in: transaction) == (basis == nil ? 0 : description.rows) else {
             throw fault("the graph has another number of sketches than of rows")

@@ -4,45 +4,47 @@ internal import Numerics
 /// The medoids side by side: one sequential scan, of their sketches if there are some, else of their codes, finds where
 /// a walk starts.
 struct EntryTable: Sendable {
-    let rows: [UInt32]
+    let nodes: [UInt32]
     private let sketches: [Int8]
     private let codes: [UInt8]
     private let scales: [Float]
 
     /// Entries that are no nodes of the graph are left out.
-    init(medoids: [UInt32], nodes: Int, in set: VectorRows, _ source: Sketches?) {
-        let rows = medoids.filter { Int($0) < nodes }
+    init(medoids: [UInt32], _ graph: GraphRows) {
+        let nodes = medoids.filter { Int($0) < graph.nodes }
+        let set = graph.rows
         var sketches: [Int8] = []
         var codes: [UInt8] = []
         var scales: [Float] = []
-        if let source {
-            sketches.reserveCapacity(rows.count * SketchBasis.stride)
-            for row in rows {
+        if let source = graph.sketches {
+            sketches.reserveCapacity(nodes.count * SketchBasis.stride)
+            for node in nodes {
                 sketches.append(
-                    contentsOf: UnsafeBufferPointer(start: source.sketch(Int(row)), count: SketchBasis.stride))
+                    contentsOf: UnsafeBufferPointer(start: source.sketch(Int(node)), count: SketchBasis.stride))
             }
         } else {
-            codes.reserveCapacity(rows.count * set.codeStride)
-            for row in rows {
-                codes.append(contentsOf: UnsafeBufferPointer(start: set.code(Int(row)), count: set.codeStride))
-                scales.append(contentsOf: UnsafeBufferPointer(start: set.scale(Int(row)), count: 2))
+            codes.reserveCapacity(nodes.count * set.codeStride)
+            for node in nodes {
+                let row = graph.numbers.row(Int(node))
+                codes.append(contentsOf: UnsafeBufferPointer(start: set.code(row), count: set.codeStride))
+                scales.append(contentsOf: UnsafeBufferPointer(start: set.scale(row), count: 2))
             }
         }
-        self.rows = rows
+        self.nodes = nodes
         self.sketches = sketches
         self.codes = codes
         self.scales = scales
     }
 
     /// The `limit` of the first `count` entries with the smallest squares, ascending, of a table with sketches; handed
-    /// out as (square, row).
+    /// out as (square, node).
     @inline(__always)
     func nearest(
         _ limit: Int, count: Int, _ query: UnsafePointer<Int8>, _ squares: inout AlignedBuffer<Int32>,
         _ keys: inout SortedKeys, _ body: (Int32, Int) -> Void
     ) {
-        let count = min(count, rows.count)
-        if squares.count < count { squares = AlignedBuffer(repeating: 0, count: rows.count) }
+        let count = min(count, nodes.count)
+        if squares.count < count { squares = AlignedBuffer(repeating: 0, count: nodes.count) }
         let square = squares.baseAddress
         sketches.withUnsafeBufferPointer { ek_squared_l2_s8(query, $0.baseAddress, count, square) }
         keys.reset(limit: limit)
@@ -51,10 +53,26 @@ struct EntryTable: Sendable {
             _ = keys.insert(SketchKey.make(square[index], index))
             if keys.count == limit { farthest = SketchKey.square(keys[limit - 1]) }
         }
-        for index in 0..<keys.count { body(SketchKey.square(keys[index]), Int(rows[SortKey.row(keys[index])])) }
+        for index in 0..<keys.count { body(SketchKey.square(keys[index]), Int(nodes[SortKey.row(keys[index])])) }
     }
 
-    /// Hands out (row, distance) of the first `count` entries, of a table without sketches.
+    /// The entry nearest to the query in `scratch`, by sketch or by code; nil if there is none.
+    func nearest(stride: Int, _ scratch: inout SearchScratch) -> Int? {
+        var nearest: Int?
+        if sketches.isEmpty {
+            var least = Float.infinity
+            distances(count: nodes.count, stride: stride, scratch.query, &scratch.batch) { node, distance in
+                if distance < least { (nearest, least) = (node, distance) }
+            }
+        } else {
+            self.nearest(1, count: nodes.count, scratch.sketch, &scratch.entrySquares, &scratch.starts) {
+                nearest = $1
+            }
+        }
+        return nearest
+    }
+
+    /// Hands out (node, distance) of the first `count` entries, of a table without sketches.
     @inline(__always)
     func distances(
         count: Int, stride: Int, _ query: borrowing CodedQuery, _ batch: inout CodeBatch, _ body: (Int, Float) -> Void
@@ -62,8 +80,8 @@ struct EntryTable: Sendable {
         codes.withUnsafeBufferPointer { codes in
             scales.withUnsafeBufferPointer { scales in
                 guard let code = codes.baseAddress, let scale = scales.baseAddress else { return }
-                for index in 0..<min(count, rows.count) {
-                    batch.append(Int(rows[index]), code: code + index * stride, scale: scale + 2 * index)
+                for index in 0..<min(count, nodes.count) {
+                    batch.append(Int(nodes[index]), code: code + index * stride, scale: scale + 2 * index)
                     if batch.isFull { batch.flush(query, stride: stride) { body($1, $2) } }
                 }
                 batch.flush(query, stride: stride) { body($1, $2) }

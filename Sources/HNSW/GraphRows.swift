@@ -7,6 +7,7 @@ struct GraphRows {
     let level0: RowPointers
     /// Rows in the graph.
     let nodes: Int
+    let numbers: NodeNumbers
     /// nil where there are none: then all rows are compared by code.
     let sketches: Sketches?
 
@@ -22,21 +23,22 @@ struct GraphRows {
         ek_prefetch_line(links + 128)
     }
 
-    /// The next row with the same code, or nil at the end of the chain. It ascends, so that a damaged one ends too.
+    /// The next node with the same code, or nil at the end of the chain. It ascends, so that a damaged one ends too.
     @inline(__always)
-    func nextIdentical(_ row: Int) -> Int? {
-        let next = Int(links(row)[GraphLayout.chain])
-        return next > row && next < nodes ? next : nil
+    func nextIdentical(_ node: Int) -> Int? {
+        let next = Int(links(node)[GraphLayout.chain])
+        return next > node && next < nodes ? next : nil
     }
 
-    /// Whether `row` or one that is identical to it is in the filter.
+    /// Whether the row of `node` or one that is identical to it is in the filter.
     @inline(__always)
-    func matches(_ row: Int, _ filter: UnsafePointer<UInt64>) -> Bool {
-        var row = row
+    func matches(_ node: Int, _ filter: UnsafePointer<UInt64>) -> Bool {
+        var node = node
         while true {
+            let row = numbers.row(node)
             if filter[row >> 6] >> UInt64(row & 63) & 1 == 1 { return true }
-            guard let next = nextIdentical(row) else { return false }
-            row = next
+            guard let next = nextIdentical(node) else { return false }
+            node = next
         }
     }
 }

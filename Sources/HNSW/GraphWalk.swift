@@ -65,7 +65,7 @@ extension GraphRows {
         scratch.walk = WalkState()
         scratch.walk.ef = ef
         scratch.walk.filter = filter
-        scratch.walk.computed = min(count, entries.rows.count)
+        scratch.walk.computed = min(count, entries.nodes.count)
         if let sketches {
             scratch.walk.test = NearnessTest(unit: sketches.basis.unit)
             scratch.walk.isDraft = true
@@ -79,12 +79,12 @@ extension GraphRows {
             chooseDraft(from: 0, &scratch)
         } else {
             scratch.starts.reset(limit: Self.starts)
-            entries.distances(count: count, stride: rows.codeStride, scratch.query, &scratch.batch) { row, distance in
-                _ = scratch.starts.insert(SortKey.make(distance, row))
+            entries.distances(count: count, stride: rows.codeStride, scratch.query, &scratch.batch) { node, distance in
+                _ = scratch.starts.insert(SortKey.make(distance, node))
             }
             for index in 0..<scratch.starts.count {
                 let node = SortKey.row(scratch.starts[index])
-                if scratch.met.insert(node) { scratch.batch.append(node, rows) }
+                if scratch.met.insert(node) { scratch.batch.append(node, row: numbers.row(node), rows) }
             }
             scratch.walk.step = .codes
         }
@@ -131,7 +131,7 @@ extension GraphRows {
         for index in start..<end {
             let node = SortKey.row(scratch.draft[index])
             scratch.taken[index - start] = scratch.draft[index]
-            scratch.batch.append(node, rows, scale: sketches.scale(node))
+            scratch.batch.append(node, row: numbers.row(node), rows, scale: sketches.scale(node))
         }
         scratch.walk.taken = end
         scratch.walk.step = .codes
@@ -170,7 +170,9 @@ extension GraphRows {
             scratch.walk.fresh = scratch.met.count - first
             scratch.walk.step = .sketches
         } else {
-            scratch.met.add(links, count: GraphLayout.links, below: nodes) { scratch.batch.append($0, rows) }
+            scratch.met.add(links, count: GraphLayout.links, below: nodes) {
+                scratch.batch.append($0, row: numbers.row($0), rows)
+            }
             scratch.walk.step = .codes
         }
         guard scratch.met.count == first else { return }
@@ -216,7 +218,7 @@ extension GraphRows {
         for index in 0..<count {
             let node = Int(scratch.found[index])
             scratch.taken[index] = SketchKey.make(scratch.squares[index], node)
-            scratch.batch.append(node, rows, scale: sketches.scale(node))
+            scratch.batch.append(node, row: numbers.row(node), rows, scale: sketches.scale(node))
         }
         scratch.walk.step = .codes
     }
@@ -227,7 +229,7 @@ extension GraphRows {
         scratch.walk.computed += count
         var nearest = scratch.walk.position
         for index in 0..<count {
-            let node = scratch.batch.row(index)
+            let node = scratch.batch.number(index)
             let distance = scratch.batch.distance(index, scratch.query)
             var key = SortKey.make(distance, node)
             if sketches != nil {

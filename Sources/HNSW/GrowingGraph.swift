@@ -1,6 +1,7 @@
 internal import Numerics
 
-/// A graph in the making: level 0 in memory that only its own steps write.
+/// A graph in the making: level 0 in memory that only its own steps write. Its nodes have the numbers of their rows until
+/// it is finished.
 final class GrowingGraph: @unchecked Sendable {
     private let rows: VectorRows
     private let parameters: HNSWParameters
@@ -9,6 +10,9 @@ final class GrowingGraph: @unchecked Sendable {
     private let level0: UnsafeMutablePointer<UInt32>
     private var owned: AlignedBuffer<UInt32>?
     private let level0Rows: BlockRows
+    /// Of each row its own number.
+    private let ownNumbers: AlignedBuffer<UInt32>
+    private var numbering = Numbering(byEntry: [])
     /// Links in use of each row.
     private var degrees: [UInt8]
     private var medoids: [UInt32] = []
@@ -28,25 +32,31 @@ final class GrowingGraph: @unchecked Sendable {
         level0 = buffer.baseAddress
         owned = consume buffer
         level0Rows = HNSWGraph.rows(level0, stride: GraphLayout.stride, count: rows.count)
+        ownNumbers = AlignedBuffer(repeating: 0, count: 2 * rows.count)
+        for index in 0..<2 * rows.count { ownNumbers.baseAddress[index] = UInt32(index / 2) }
         degrees = [UInt8](repeating: 0, count: rows.count)
     }
 
     /// Takes over a stored graph; links that no builder wrote (out of range, to itself, twice) are dropped.
-    func copy(_ old: GraphRows) {
-        for row in 0..<old.nodes {
-            let links = old.links(row)
+    ///
+    /// - Returns: the rows of `entries`.
+    func copy(_ old: GraphRows, entries: [UInt32]) -> [UInt32] {
+        for node in 0..<old.nodes {
+            let links = old.links(node)
+            let row = old.numbers.row(node)
             let copied = level0 + row * GraphLayout.words
             var degree = 0
             for slot in 0..<GraphLayout.links {
-                let link = links[slot]
-                if link == GraphLayout.none { break }
-                guard Int(link) < old.nodes, Int(link) != row else { continue }
+                if links[slot] == GraphLayout.none { break }
+                guard Int(links[slot]) < old.nodes, Int(links[slot]) != node else { continue }
+                let link = UInt32(old.numbers.row(Int(links[slot])))
                 guard !UnsafeBufferPointer(start: copied, count: degree).contains(link) else { continue }
                 copied[degree] = link
                 degree += 1
             }
             degrees[row] = UInt8(degree)
         }
+        return entries.map { UInt32(old.numbers.row(Int($0))) }
     }
 
     /// Hangs every row on the last one with the same code, and returns the rows from `first` on that are nodes.
@@ -64,8 +74,12 @@ final class GrowingGraph: @unchecked Sendable {
     }
 
     private func withGraph<R>(_ body: (GraphRows) -> R) -> R {
-        level0Rows.withPointers {
-            body(GraphRows(rows: rows, level0: $0, nodes: rows.count, sketches: sketches))
+        level0Rows.withPointers { level0 in
+            HNSWGraph.rows(ownNumbers.baseAddress, stride: NodeNumbers.stride, count: rows.count).withPointers {
+                let numbers = NodeNumbers($0, nodes: rows.count)
+                return body(
+                    GraphRows(rows: rows, level0: level0, nodes: rows.count, numbers: numbers, sketches: sketches))
+            }
         }
     }
 
@@ -88,7 +102,7 @@ final class GrowingGraph: @unchecked Sendable {
     }
 
     private func entryTable() -> EntryTable {
-        EntryTable(medoids: medoids, nodes: rows.count, in: rows, sketches)
+        withGraph { EntryTable(medoids: medoids, $0) }
     }
 
     /// Inserts the rows of `order`.
@@ -188,7 +202,7 @@ final class GrowingGraph: @unchecked Sendable {
             var next = reached.firstMissing(from: 0)
             while let row = next {
                 setQuery(row, &scratch)
-                graph.walk(entries, count: entries.rows.count, ef: parameters.efConstruction, &scratch)
+                graph.walk(entries, count: entries.nodes.count, ef: parameters.efConstruction, &scratch)
                 let near = (0..<scratch.beam.count).map { SortKey.row(scratch.beam[$0]) }
                 if let place = near.first(where: { degrees[$0] < UInt8(selection.M) && reached[$0] }) {
                     level0[place * GraphLayout.words + Int(degrees[place])] = UInt32(row)
@@ -202,11 +216,31 @@ final class GrowingGraph: @unchecked Sendable {
         }
     }
 
-    /// The finished graph; the last call.
+    /// Chooses the nodes' final numbers; after the last link.
+    func number() {
+        let entries = entryTable()
+        var nearest = [UInt32](repeating: 0, count: rows.count)
+        nearest.withUnsafeMutableBufferPointer { nearest in
+            nonisolated(unsafe) let nearest = nearest
+            Parallel.forEach(rows.count, threads: threads, grain: 64, makeState: { SearchScratch() }) { scratch, row in
+                setQuery(row, &scratch)
+                nearest[row] = UInt32(entries.nearest(stride: rows.codeStride, &scratch) ?? 0)
+            }
+        }
+        numbering = Numbering(byEntry: nearest)
+    }
+
+    /// The finished graph, after ``number()``; the last call.
     func finish() -> HNSWGraph {
         guard let buffer = owned.take() else { preconditionFailure("a graph is finished once") }
+        for index in 0..<rows.count * GraphLayout.words where level0[index] != GraphLayout.none {
+            level0[index] = numbering.node(level0[index])
+        }
+        numbering.apply(to: level0, stride: GraphLayout.stride)
+        let sketches = ownedSketches.take() ?? AlignedBuffer(repeating: 0, count: 0)
+        if sketches.count > 0 { numbering.apply(to: sketches.baseAddress, stride: SketchBasis.stride) }
         return HNSWGraph(
-            count: rows.count, medoids: medoids, level0: buffer, basis: basis,
-            sketches: ownedSketches.take() ?? AlignedBuffer(repeating: 0, count: 0))
+            count: rows.count, medoids: medoids.map(numbering.node), level0: buffer, numbers: numbering.table(),
+            basis: basis, sketches: sketches)
     }
 }

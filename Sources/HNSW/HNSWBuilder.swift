@@ -11,18 +11,14 @@ internal import Numerics
 package struct HNSWBuilder {
     let set: VectorSet
     let parameters: HNSWParameters
-    /// The graph that is to grow, with no rows if there is none.
-    private let old: BlockRows
-    private let oldMedoids: [UInt32]
-    private let oldBasis: SketchBasis?
+    /// The graph that is to grow.
+    private let old: HNSWIndex?
 
     /// A graph from nothing.
     package init(_ set: VectorSet, parameters: HNSWParameters = HNSWParameters()) {
         self.set = set
         self.parameters = parameters
-        old = BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0)
-        oldMedoids = []
-        oldBasis = nil
+        old = nil
     }
 
     /// A graph of all rows of `index.set` that keeps the nodes of `index` and inserts its tail. The entry table stays:
@@ -30,13 +26,8 @@ package struct HNSWBuilder {
     package init(extending index: HNSWIndex, parameters: HNSWParameters = HNSWParameters()) {
         set = index.set
         self.parameters = parameters
-        let kept = index.entries.rows
         // Without an entry nothing is reachable, so there is nothing to keep.
-        old =
-            kept.isEmpty
-            ? BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0) : index.level0
-        oldMedoids = kept
-        oldBasis = index.sketches?.basis
+        old = index.entries.nodes.isEmpty ? nil : index
     }
 
     /// ``build(threads:watch:)`` to its end.
@@ -54,34 +45,33 @@ package struct HNSWBuilder {
     /// - Throws: ``Stopped`` if `watch` says so.
     package func build(threads: Int, watch: BuildWatch?) throws(Stopped) -> HNSWGraph {
         let finished = try set.withRows { rows throws(Stopped) in
-            try old.withPointers { oldRows throws(Stopped) in
-                let growing = GrowingGraph(rows: rows, parameters: parameters, threads: threads)
-                let kept = min(old.count, rows.count)
-                growing.copy(GraphRows(rows: rows, level0: oldRows, nodes: kept, sketches: nil))
-                var fresh = growing.chainIdentical(after: kept)
-                let counter = BuildWatch.Counter(watch, total: fresh.count)
-                try counter.check()
-                var random = SeededRandom(seed: parameters.seed &+ 1)
-                if oldMedoids.isEmpty {
-                    let clusters = Clusters(
-                        max(1, min(parameters.medoids, fresh.count / 20)), of: fresh, in: rows,
-                        seed: parameters.seed, threads: threads)
-                    let medoids = clusters.medoids
-                    if SketchBasis.isWorthwhile(rows) {
-                        growing.sketch(clusters.sketchBasis(in: rows, seed: parameters.seed, threads: threads))
-                    }
-                    let chosen = Set(medoids)
-                    fresh.removeAll { chosen.contains($0) }
-                    fresh.shuffle(using: &random)
-                    try growing.insert(medoids + fresh, medoids: medoids, alreadyIn: 0, counter)
-                } else {
-                    if let oldBasis { growing.sketch(oldBasis) }
-                    fresh.shuffle(using: &random)
-                    try growing.insert(fresh, medoids: oldMedoids, alreadyIn: kept, counter)
+            let growing = GrowingGraph(rows: rows, parameters: parameters, threads: threads)
+            let kept = old?.graphCount ?? 0
+            let oldMedoids = old.map { $0.withGraph { growing.copy($0, entries: old?.entries.nodes ?? []) } } ?? []
+            var fresh = growing.chainIdentical(after: kept)
+            let counter = BuildWatch.Counter(watch, total: fresh.count)
+            try counter.check()
+            var random = SeededRandom(seed: parameters.seed &+ 1)
+            if oldMedoids.isEmpty {
+                let clusters = Clusters(
+                    max(1, min(parameters.medoids, fresh.count / 20)), of: fresh, in: rows,
+                    seed: parameters.seed, threads: threads)
+                let medoids = clusters.medoids
+                if SketchBasis.isWorthwhile(rows) {
+                    growing.sketch(clusters.sketchBasis(in: rows, seed: parameters.seed, threads: threads))
                 }
-                growing.connect()
-                return growing
+                let chosen = Set(medoids)
+                fresh.removeAll { chosen.contains($0) }
+                fresh.shuffle(using: &random)
+                try growing.insert(medoids + fresh, medoids: medoids, alreadyIn: 0, counter)
+            } else {
+                if let basis = old?.sketches?.basis { growing.sketch(basis) }
+                fresh.shuffle(using: &random)
+                try growing.insert(fresh, medoids: oldMedoids, alreadyIn: kept, counter)
             }
+            growing.connect()
+            growing.number()
+            return growing
         }
         return finished.finish()
     }

@@ -12,6 +12,8 @@ package struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
         case badDuplicate
         /// A node's sketch is not that of its code.
         case wrongSketch
+        /// The numbers of nodes and rows do not belong together.
+        case wrongNumber
         /// No walk from the entries reaches a node.
         case unreachable
     }
@@ -35,6 +37,7 @@ package struct HNSWError: Error, Sendable, Hashable, CustomStringConvertible {
             case .repeatedLink: "\(place) links twice to row \(link ?? -1)"
             case .badDuplicate: "\(place) names row \(link ?? -1) as the next identical one"
             case .wrongSketch: "the sketch of \(place) is not that of its code"
+            case .wrongNumber: "the number of \(place) is not that of the node it names"
             case .unreachable: "\(place) of \(count) cannot be reached"
             }
         return "the search graph is damaged (\(fact)): build it again"

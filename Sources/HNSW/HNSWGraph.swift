@@ -2,9 +2,8 @@ package import Numerics
 
 /// How level 0 is stored: a row of 48 UInt32 a node, 192 bytes, little-endian.
 ///
-/// Words 0..<47 are links, nearest or not, up to the first `none`. Word 47 is the next higher row with the same code,
-/// or `none`: of identical vectors only the lowest row is a node of the graph, the others hang on it in a chain and
-/// have no links.
+/// Words 0..<47 are links, nearest or not, up to the first `none`. Word 47 is the next higher node with the same code,
+/// or `none`: of identical vectors only the first has links, the others hang on it in a chain.
 package enum GraphLayout {
     package static let links = 47
     package static let chain = 47
@@ -18,15 +17,17 @@ package enum GraphLayout {
 package struct HNSWGraph: ~Copyable {
     /// Rows in the graph: 0..<count of the vector set.
     package let count: Int
-    /// Rows where a walk may start.
+    /// Nodes where a walk may start.
     package let medoids: [UInt32]
     private let level0: AlignedBuffer<UInt32>
+    private let numbers: AlignedBuffer<UInt32>
     /// How ``sketchBytes`` are made; nil for short vectors and inner products, which have none.
     package let basis: SketchBasis?
     private let sketchBuffer: AlignedBuffer<Int8>
 
     init(
-        count: Int, medoids: [UInt32], level0: consuming AlignedBuffer<UInt32>, basis: SketchBasis?,
+        count: Int, medoids: [UInt32], level0: consuming AlignedBuffer<UInt32>,
+        numbers: consuming AlignedBuffer<UInt32>, basis: SketchBasis?,
         sketches: consuming AlignedBuffer<Int8>
     ) {
         self.basis = basis
@@ -34,12 +35,21 @@ package struct HNSWGraph: ~Copyable {
         self.count = count
         self.medoids = medoids
         self.level0 = level0
+        self.numbers = numbers
     }
 
     /// Level 0 as ``GraphLayout`` says, `count` rows one after another. Valid while the graph lives.
     package var level0Bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: level0.baseAddress, count: count * GraphLayout.stride)
     }
+
+    /// ``NodeNumbers`` of all nodes. Valid while the graph lives.
+    package var numberBytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: numbers.baseAddress, count: count * NodeNumbers.stride)
+    }
+
+    /// The numbers as rows. Valid while the graph lives.
+    package var numberRows: BlockRows { Self.rows(numbers.baseAddress, stride: NodeNumbers.stride, count: count) }
 
     /// The nodes' sketches one after another. [count, SketchBasis.stride]; valid while the graph lives.
     package var sketchBytes: UnsafeRawBufferPointer {

@@ -58,7 +58,7 @@ extension HNSWIndex {
             sketches.basis.encode(scratch.query, stride: graph.rows.codeStride, scratch.sketch)
         }
         graph.begin(
-            entries, count: entries.rows.count, ef: plan.beam, width: plan.width, slack: plan.k / 2, filter: filter,
+            entries, count: entries.nodes.count, ef: plan.beam, width: plan.width, slack: plan.k / 2, filter: filter,
             &scratch)
     }
 
@@ -114,14 +114,15 @@ extension HNSWIndex {
         for index in 0..<count where scratch.candidateCount < width {
             let key = filter == nil ? scratch.beam[index] : scratch.matches[index]
             guard SortKey.distance(key) <= farthest else { break }
-            var row: Int? = SortKey.row(key)
+            var node: Int? = SortKey.row(key)
             let end = scratch.candidateCount + max(Self.chainLimit, width - scratch.candidateCount)
-            while let member = row, scratch.candidateCount < end {
-                if filter.map({ $0[member >> 6] >> UInt64(member & 63) & 1 == 1 }) ?? true {
-                    scratch.candidates.baseAddress[scratch.candidateCount] = UInt32(truncatingIfNeeded: member)
+            while let member = node, scratch.candidateCount < end {
+                let row = graph.numbers.row(member)
+                if filter.map({ $0[row >> 6] >> UInt64(row & 63) & 1 == 1 }) ?? true {
+                    scratch.candidates.baseAddress[scratch.candidateCount] = UInt32(truncatingIfNeeded: row)
                     scratch.candidateCount += 1
                 }
-                row = graph.nextIdentical(member)
+                node = graph.nextIdentical(member)
             }
             if farthest == .infinity, scratch.candidateCount >= scratch.nearest.limit {
                 farthest = SortKey.distance(key) + scratch.query.margin
@@ -164,17 +165,18 @@ extension HNSWIndex {
         var computed = 0
         var first = 0
         if let sketches = graph.sketches, sketches.basis.isFaithful {
-            computed += scanSketches(sketches, width: width, keeping, &scratch)
+            computed += scanSketches(graph, sketches, width: width, keeping, &scratch)
             for start in stride(from: 0, to: scratch.draft.count, by: CodeBatch.capacity) {
                 for index in start..<min(scratch.draft.count, start + CodeBatch.capacity) {
-                    scratch.batch.append(SortKey.row(scratch.draft[index]), graph.rows)
+                    let row = graph.numbers.row(SortKey.row(scratch.draft[index]))
+                    scratch.batch.append(row, row: row, graph.rows)
                 }
                 computed += insertMatches(graph, &scratch)
             }
             first = graphCount
         }
         ExactSearch.forEachBatch(rows: first..<set.count, keeping: keeping) { batch in
-            for row in batch { scratch.batch.append(Int(row), graph.rows) }
+            for row in batch { scratch.batch.append(Int(row), row: Int(row), graph.rows) }
             computed += insertMatches(graph, &scratch)
         }
         scratch.reserveCandidates(width)
@@ -194,20 +196,24 @@ extension HNSWIndex {
         return count
     }
 
-    /// Leaves in `scratch.draft` the best 2 `width` rows of the graph by sketch that the filter keeps.
+    /// Leaves in `scratch.draft` the best 2 `width` nodes by sketch whose rows the filter keeps.
     private func scanSketches(
-        _ sketches: Sketches, width: Int, _ keeping: Bitmap?, _ scratch: inout SearchScratch
+        _ graph: GraphRows, _ sketches: Sketches, width: Int, _ keeping: Bitmap?, _ scratch: inout SearchScratch
     ) -> Int {
         sketches.basis.encode(scratch.query, stride: set.codeStride, scratch.sketch)
         scratch.draft.reset(limit: 2 * width)
+        let nodes = AlignedBuffer<UInt32>(repeating: 0, count: ExactQuery.batch)
         var computed = 0
         ExactSearch.forEachBatch(rows: 0..<graphCount, keeping: keeping) { batch in
-            guard let rows = batch.baseAddress else { return }
             computed += batch.count
-            for row in batch { ek_prefetch_line(sketches.sketch(Int(row))) }
+            for index in 0..<batch.count {
+                let node = graph.numbers.node(Int(batch[index]))
+                nodes.baseAddress[index] = UInt32(truncatingIfNeeded: node)
+                ek_prefetch_line(sketches.sketch(node))
+            }
             let isFull = scratch.draft.count == scratch.draft.limit
             let found = ek_squared_l2_s8_within(
-                scratch.sketch, sketches.table.assumingMemoryBound(to: Int8.self), rows, batch.count,
+                scratch.sketch, sketches.table.assumingMemoryBound(to: Int8.self), nodes.baseAddress, batch.count,
                 isFull ? SketchKey.square(scratch.draft[scratch.draft.count - 1]) : .max, scratch.found,
                 scratch.squares)
             for index in 0..<found {

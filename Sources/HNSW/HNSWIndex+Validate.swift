@@ -30,6 +30,7 @@ extension HNSWIndex {
                     return fault(.badDuplicate, row: row, link: Int(next))
                 }
             }
+            if graphCount > 0, let node = graph.numbers.firstWrong() { return fault(.wrongNumber, row: node) }
             if let row = graph.firstWrongSketch() { return fault(.wrongSketch, row: row) }
             var reached = Reachability(nodes: graphCount)
             for entry in medoids { reached.visit(from: Int(entry), graph) }
@@ -45,7 +46,7 @@ extension GraphRows {
         var query = CodedQuery()
         let sketch = AlignedBuffer<Int8>(repeating: 0, count: SketchBasis.stride)
         for row in 0..<nodes {
-            sketches.basis.write(row, in: rows, &query, to: sketch.baseAddress)
+            sketches.basis.write(numbers.row(row), in: rows, &query, to: sketch.baseAddress)
             let stored = UnsafeRawBufferPointer(start: sketches.sketch(row), count: SketchBasis.stride)
             if !stored.elementsEqual(UnsafeRawBufferPointer(sketch.pointer)) { return row }
         }

@@ -7,6 +7,7 @@ package import Numerics
 package struct HNSWIndex: Sendable {
     package let set: VectorSet
     let level0: BlockRows
+    let numbers: BlockRows
     let medoids: [UInt32]
     let sketches: Sketches?
     let entries: EntryTable
@@ -15,14 +16,16 @@ package struct HNSWIndex: Sendable {
 
     /// - Parameters:
     ///   - level0: rows as ``GraphLayout`` says; no more of them than vectors are used.
+    ///   - numbers: rows as ``NodeNumbers`` says, as many as nodes; fewer are as good as no graph.
     ///   - medoids: as ``HNSWGraph/medoids``.
     ///   - sketches: of all nodes; without them a walk compares more codes.
-    package init(set: VectorSet, level0: BlockRows, medoids: [UInt32], sketches: Sketches? = nil) {
+    package init(set: VectorSet, level0: BlockRows, numbers: BlockRows, medoids: [UInt32], sketches: Sketches? = nil) {
         precondition(level0.count == 0 || level0.stride >= GraphLayout.stride, "rows of level 0 are too short")
         self.set = set
         self.level0 = level0
         self.medoids = medoids
-        let nodes = min(level0.count, set.count)
+        self.numbers = numbers
+        let nodes = numbers.count < level0.count ? 0 : min(level0.count, set.count)
         graphCount = nodes
         let usable = sketches.flatMap { sketches in
             sketches.count >= nodes
@@ -30,18 +33,30 @@ package struct HNSWIndex: Sendable {
                 ? sketches : nil
         }
         self.sketches = usable
-        entries = set.withRows { EntryTable(medoids: medoids, nodes: nodes, in: $0, usable) }
+        entries = Self.withGraph(set, level0, numbers, nodes, usable) { EntryTable(medoids: medoids, $0) }
     }
 
     /// A graph that was just built; it must outlive the index.
     package init(set: VectorSet, graph: borrowing HNSWGraph) {
-        self.init(set: set, level0: graph.level0Rows, medoids: graph.medoids, sketches: graph.sketches)
+        self.init(set: set, level0: graph.level0Rows, numbers: graph.numberRows, medoids: graph.medoids, sketches: graph.sketches)
     }
 
     func withGraph<R>(_ body: (GraphRows) -> R) -> R {
+        Self.withGraph(set, level0, numbers, graphCount, sketches, body)
+    }
+
+    private static func withGraph<R>(
+        _ set: VectorSet, _ level0: BlockRows, _ numbers: BlockRows, _ nodes: Int, _ sketches: Sketches?,
+        _ body: (GraphRows) -> R
+    ) -> R {
         set.withRows { rows in
-            level0.withPointers {
-                body(GraphRows(rows: rows, level0: $0, nodes: graphCount, sketches: sketches))
+            level0.withPointers { level0 in
+                numbers.withPointers {
+                    body(
+                        GraphRows(
+                            rows: rows, level0: level0, nodes: nodes, numbers: NodeNumbers($0, nodes: nodes),
+                            sketches: sketches))
+                }
             }
         }
     }

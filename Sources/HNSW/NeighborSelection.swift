@@ -34,7 +34,8 @@ struct NeighborSelection {
                 while start < alive {
                     let end = min(alive, start + CodeBatch.capacity)
                     for index in start..<end {
-                        scratch.search.batch.append(SortKey.row(candidates[index]), rows)
+                        let row = SortKey.row(candidates[index])
+                        scratch.search.batch.append(row, row: row, rows)
                     }
                     scratch.search.batch.flush(scratch.search.query, stride: rows.codeStride) { position, _, distance in
                         let key = candidates[start + position]
@@ -57,7 +58,8 @@ struct NeighborSelection {
         while start < others.count {
             let end = min(others.count, start + CodeBatch.capacity)
             for index in start..<end {
-                scratch.search.batch.append(Int(others[index]), rows)
+                let row = Int(others[index])
+                scratch.search.batch.append(row, row: row, rows)
             }
             scratch.search.batch.flush(scratch.search.query, stride: rows.codeStride) { _, other, distance in
                 scratch.candidates.append(SortKey.make(distance, other))

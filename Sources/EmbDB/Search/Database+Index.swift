@@ -39,6 +39,7 @@ extension Database {
             // Read whole before it is built upon: a damaged graph is not mended by what is added to it.
             let isSound =
                 (try? Layout.graph.verify(in: transaction)) != nil
+                && (try? Layout.graphNumbers.verify(in: transaction)) != nil
                 && (try? Layout.sketches.verify(in: transaction)) != nil
                 && (try? snapshot.index.validate()) != nil
             let indexed = isSound ? snapshot.index.graphCount : 0
@@ -61,6 +62,7 @@ extension Database {
                     // Rows may have other numbers since: the graph is of no use then.
                     guard try MetaRecords.state(transaction).compactions == snapshot.state.compactions else { return }
                     try Layout.graph.replaceAll(graph.level0Bytes, in: &transaction)
+                    try Layout.graphNumbers.replaceAll(graph.numberBytes, in: &transaction)
                     try Layout.sketches.replaceAll(graph.sketchBytes, in: &transaction)
                     try MetaRecords.put(graph.basis, in: &transaction)
                     try MetaRecords.put(description, in: &transaction)

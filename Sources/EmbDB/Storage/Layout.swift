@@ -39,14 +39,14 @@ enum Layout {
     static func vectors(dimension: Int) -> BlockColumn {
         let stride = (dimension * 4 + 63) / 64 * 64
         return BlockColumn(
-            name: "embedding.f32", rowsPerBlock: rows(of: stride, inBytes: 1 << 18), stride: stride, kind: 0x656D_6633)
+            name: "embedding.f32", rowsPerBlock: rows(of: stride, inBytes: 1 << 20), stride: stride, kind: 0x656D_6633)
     }
 
     /// int8 codes of the embeddings.
     static func codes(dimension: Int) -> BlockColumn {
         let stride = CodeQuantizer.codeStride(dimension: dimension)
         return BlockColumn(
-            name: "embedding.code", rowsPerBlock: rows(of: stride, inBytes: 1 << 18), stride: stride, kind: 0x656D_6938)
+            name: "embedding.code", rowsPerBlock: rows(of: stride, inBytes: 1 << 20), stride: stride, kind: 0x656D_6938)
     }
 
     /// Two floats beside each code.
@@ -70,7 +70,11 @@ enum Layout {
 
     /// Neighbors of the graph's nodes.
     static let graph = BlockColumn(
-        name: "graph.level0", rowsPerBlock: 1024, stride: GraphLayout.stride, kind: 0x6772_6C30)
+        name: "graph.level0", rowsPerBlock: 8192, stride: GraphLayout.stride, kind: 0x6772_6C30)
+
+    /// Rows of the graph's nodes, and nodes of the rows.
+    static let graphNumbers = BlockColumn(
+        name: "graph.number", rowsPerBlock: 1 << 17, stride: NodeNumbers.stride, kind: 0x6772_6E75)
 
     /// Sketches of the graph's nodes, in one block: a walk finds a row by one multiplication. Graphs of more nodes have
     /// none.

@@ -31,11 +31,13 @@ struct Snapshot {
         let set = try StoredVectors.set(transaction, settings: settings, rows: state.rows)
         // Derived, as the graph: a damaged record is as good as none.
         let description = try? MetaRecords.index(transaction)
-        let graph = Self.graph(description, rows: state.rows, transaction)
+        let graph = Self.graph(Layout.graph, description, rows: state.rows, transaction)
         index = HNSWIndex(
-            set: set, level0: graph, medoids: graph.count > 0 ? description?.entries ?? [] : [],
+            set: set, level0: graph,
+            numbers: Self.graph(Layout.graphNumbers, description, rows: state.rows, transaction),
+            medoids: graph.count > 0 ? description?.entries ?? [] : [],
             sketches: Self.sketches(dimension: settings.dimension, nodes: graph.count, transaction))
-        recommendedEf = graph.count > 0 ? description?.recommendedEf : nil
+        recommendedEf = index.graphCount > 0 ? description?.recommendedEf : nil
     }
 
     static func noCells(_ state: DatabaseState, pending: PendingIngest?, path: String) -> EmbDBError {
@@ -47,16 +49,16 @@ struct Snapshot {
                     ?? "ingest some"))
     }
 
-    /// The graph's rows, or none if they do not fit: the vectors are the truth, and are then scanned.
+    /// A column of the graph, or nothing if it does not fit: the vectors are the truth, and are then scanned.
     private static func graph(
-        _ description: IndexDescription?, rows: Int, _ transaction: borrowing ReadTransaction
+        _ column: BlockColumn, _ description: IndexDescription?, rows: Int, _ transaction: borrowing ReadTransaction
     ) -> BlockRows {
         if let description, description.rows <= rows,
-            let graph = try? Layout.graph.blockRows(count: description.rows, in: transaction)
+            let graph = try? column.blockRows(count: description.rows, in: transaction)
         {
             return graph
         }
-        return BlockRows(blocks: [], rowsPerBlock: 1, stride: GraphLayout.stride, count: 0)
+        return BlockRows(blocks: [], rowsPerBlock: 1, stride: column.stride, count: 0)
     }
 
     /// Sketches for all nodes, or nil: a walk does without them.

@@ -1,0 +1,37 @@
+internal import Numerics
+
+/// Which row of the vector set each node of a graph is, and the other way round. Nodes are numbered so that those that a
+/// walk meets together lie together; rows are in the order in which they came.
+///
+/// A row of 8 bytes for each number n: the row of node n and the node of row n, UInt32, little-endian.
+package struct NodeNumbers {
+    /// Bytes from a row to the next.
+    package static let stride = 8
+
+    private let table: RowPointers
+    private let last: Int
+
+    /// - Parameters:
+    ///   - table: at least `nodes` rows.
+    ///   - nodes: more than 0, or nothing is asked for.
+    init(_ table: RowPointers, nodes: Int) {
+        self.table = table
+        last = nodes - 1
+    }
+
+    /// The row of a node. What is read is not trusted: it is below the number of nodes.
+    @inline(__always)
+    func row(_ node: Int) -> Int { min(Int(table[node].assumingMemoryBound(to: UInt32.self)[0]), last) }
+
+    /// The node of a row.
+    @inline(__always)
+    func node(_ row: Int) -> Int { min(Int(table[row].assumingMemoryBound(to: UInt32.self)[1]), last) }
+
+    /// The first node that is not the node of its row, or whose row another has too.
+    func firstWrong() -> Int? {
+        (0..<last + 1).first { number in
+            let words = table[number].assumingMemoryBound(to: UInt32.self)
+            return words[0] > UInt32(last) || words[1] > UInt32(last) || node(row(number)) != number
+        }
+    }
+}
