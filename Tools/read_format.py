@@ -219,15 +219,20 @@ class Reader:
             return 0
         index = json.loads(sealed(content, "index"))
         check(index["rows"] <= self.rows, "index: more rows than cells")
-        links = self.column("graph.level0", "grl0", 192, 1024).view("<u4")
+        links = self.column("graph.level0", "grl0", 192, 8192).view("<u4")
         check(len(links) == index["rows"], "graph.level0: another number of rows")
-        check(all(entry < index["rows"] for entry in index["entries"]), "index: an entry is no row of the graph")
-        for row, words in enumerate(links):
+        check(all(entry < index["rows"] for entry in index["entries"]), "index: an entry is no node of the graph")
+        numbers = self.column("graph.number", "grnu", 8, 1 << 17).view("<u4")
+        check(len(numbers) == index["rows"], "graph.number: another number of rows")
+        rows, nodes = numbers[:, 0], numbers[:, 1]
+        check((np.sort(rows) == np.arange(len(rows))).all(), "graph.number: not every row is a node")
+        check((nodes[rows] == np.arange(len(rows))).all(), "graph.number: nodes and rows do not belong together")
+        for node, words in enumerate(links):
             ends = np.flatnonzero(words[:47] == NONE)
             used = words[: ends[0]] if len(ends) else words[:47]
-            check((used < index["rows"]).all() and (used != row).all(), f"graph.level0: row {row}")
-            check(words[47] == NONE or row < words[47] < index["rows"], f"graph.level0: the chain of row {row}")
-        self.sketches(index["rows"])
+            check((used < index["rows"]).all() and (used != node).all(), f"graph.level0: node {node}")
+            check(words[47] == NONE or node < words[47] < index["rows"], f"graph.level0: the chain of node {node}")
+        self.sketches(rows)
         return len(links)
 
     def sketches(self, rows):
@@ -242,9 +247,9 @@ class Reader:
         offsets = np.frombuffer(basis, "<f4", 56, 12)
         directions = np.frombuffer(basis, np.uint8, offset=4 * 59).reshape(56, stride).astype(np.int64) - 128
         sketches = self.column("graph.sketch", "grsk", 64, 1 << 24)
-        check(len(sketches) == rows, "graph.sketch: another number of rows")
-        codes = self.column("embedding.code", "emi8", stride, block(stride, 262144))[:rows].astype(np.int64) - 128
-        scales = self.column("embedding.scale", "emsc", 8, 8192)[:rows]
+        check(len(sketches) == len(rows), "graph.sketch: another number of rows")
+        codes = self.column("embedding.code", "emi8", stride, block(stride, 262144))[rows].astype(np.int64) - 128
+        scales = self.column("embedding.scale", "emsc", 8, 8192)[rows]
         values = scales.view("<f4")[:, :1] * factor * (codes @ directions.T).astype(np.float32) - offsets
         expected = np.rint(np.clip(values, -127, 127)).astype(np.int8)
         check((expected == sketches[:, :56].view(np.int8)).all(), "graph.sketch: not those of the codes")

@@ -36,22 +36,34 @@ struct EntryTable: Sendable {
         self.scales = scales
     }
 
+    /// Squares that are looked at together.
+    typealias Squares = SIMD8<Int32>
+
     /// The `limit` of the first `count` entries with the smallest squares, ascending, of a table with sketches; handed
     /// out as (square, node).
     @inline(__always)
     func nearest(
-        _ limit: Int, count: Int, _ query: UnsafePointer<Int8>, _ squares: inout AlignedBuffer<Int32>,
+        _ limit: Int, count: Int, _ query: UnsafePointer<Int8>, _ squares: inout AlignedBuffer<Squares>,
         _ keys: inout SortedKeys, _ body: (Int32, Int) -> Void
     ) {
         let count = min(count, nodes.count)
-        if squares.count < count { squares = AlignedBuffer(repeating: 0, count: nodes.count) }
-        let square = squares.baseAddress
-        sketches.withUnsafeBufferPointer { ek_squared_l2_s8(query, $0.baseAddress, count, square) }
+        let groups = (count + Squares.scalarCount - 1) / Squares.scalarCount
+        if squares.count < groups { squares = AlignedBuffer(repeating: .zero, count: groups) }
+        let group = squares.baseAddress
+        group.withMemoryRebound(to: Int32.self, capacity: groups * Squares.scalarCount) { square in
+            sketches.withUnsafeBufferPointer { ek_squared_l2_s8(query, $0.baseAddress, count, square) }
+            for index in count..<groups * Squares.scalarCount { square[index] = .max }
+        }
         keys.reset(limit: limit)
         var farthest = Int32.max
-        for index in 0..<count where square[index] < farthest {
-            _ = keys.insert(SketchKey.make(square[index], index))
-            if keys.count == limit { farthest = SketchKey.square(keys[limit - 1]) }
+        for number in 0..<groups {
+            // Most have none that is near enough.
+            let isNear = group[number] .< Squares(repeating: farthest)
+            guard any(isNear) else { continue }
+            for lane in 0..<Squares.scalarCount where group[number][lane] < farthest {
+                _ = keys.insert(SketchKey.make(group[number][lane], number * Squares.scalarCount + lane))
+                if keys.count == limit { farthest = SketchKey.square(keys[limit - 1]) }
+            }
         }
         for index in 0..<keys.count { body(SketchKey.square(keys[index]), Int(nodes[SortKey.row(keys[index])])) }
     }

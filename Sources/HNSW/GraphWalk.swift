@@ -156,6 +156,7 @@ extension GraphRows {
     @inline(__always)
     private func follow(_ node: Int, _ position: Int, _ scratch: inout SearchScratch) {
         prefetchLinks(node)
+        numbers.prefetch(node)
         scratch.walk.node = node
         scratch.walk.position = position + 1
         scratch.walk.step = .links
@@ -166,12 +167,15 @@ extension GraphRows {
         let links = links(scratch.walk.node)
         let first = scratch.met.count
         if let sketches {
+            }
             scratch.met.add(links, count: GraphLayout.links, below: nodes) { ek_prefetch_line(sketches.sketch($0)) }
             scratch.walk.fresh = scratch.met.count - first
             scratch.walk.step = .sketches
         } else {
-            scratch.met.add(links, count: GraphLayout.links, below: nodes) {
-                scratch.batch.append($0, row: numbers.row($0), rows)
+            scratch.met.add(links, count: GraphLayout.links, below: nodes) { _ in }
+            for index in first..<scratch.met.count {
+                let node = Int(scratch.met.nodes[index])
+                scratch.batch.append(node, row: numbers.row(node), rows)
             }
             scratch.walk.step = .codes
         }

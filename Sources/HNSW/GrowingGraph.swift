@@ -48,12 +48,15 @@ final class GrowingGraph: @unchecked Sendable {
             var degree = 0
             for slot in 0..<GraphLayout.links {
                 if links[slot] == GraphLayout.none { break }
-                guard Int(links[slot]) < old.nodes, Int(links[slot]) != node else { continue }
+                guard Int(links[slot]) < old.nodes else { continue }
                 let link = UInt32(old.numbers.row(Int(links[slot])))
+                guard Int(link) != row else { continue }
                 guard !UnsafeBufferPointer(start: copied, count: degree).contains(link) else { continue }
                 copied[degree] = link
                 degree += 1
             }
+            // Where numbers are damaged, another node may have had this row.
+            for slot in degree..<GraphLayout.links { copied[slot] = GraphLayout.none }
             degrees[row] = UInt8(degree)
         }
         return entries.map { UInt32(old.numbers.row(Int($0))) }

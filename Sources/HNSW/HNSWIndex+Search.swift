@@ -121,6 +121,9 @@ extension HNSWIndex {
                 if filter.map({ $0[row >> 6] >> UInt64(row & 63) & 1 == 1 }) ?? true {
                     scratch.candidates.baseAddress[scratch.candidateCount] = UInt32(truncatingIfNeeded: row)
                     scratch.candidateCount += 1
+                    // The kernel asks for the rest; the first line of each also brings its page's address.
+                    ek_prefetch_line(graph.rows.scale(row))
+                    ek_prefetch_line(graph.rows.vector(row))
                 }
                 node = graph.nextIdentical(member)
             }

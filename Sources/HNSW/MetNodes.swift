@@ -28,8 +28,8 @@ struct MetNodes: ~Copyable {
         return count > before
     }
 
-    /// Adds those of `links`, up to the first `GraphLayout.none`, that are below `nodes` and not in yet; `body` gets each
-    /// of them.
+    /// Adds those of `links`, up to the first `GraphLayout.none`, that are below `nodes` and not in yet. `body` gets each
+    /// that is below `nodes`, in or not: nobody can foresee which are, and a wrong guess costs more than to do without.
     @inline(__always)
     mutating func add(_ links: UnsafePointer<UInt32>, count most: Int, below nodes: Int, _ body: (Int) -> Void) {
         if count + most > list.count { grow() }
@@ -43,11 +43,10 @@ struct MetNodes: ~Copyable {
                 continue
             }
             let word = words[node >> 6]
-            let bit = UInt64(1) << UInt64(node & 63)
-            if word & bit != 0 { continue }
-            words[node >> 6] = word | bit
+            let shift = UInt64(node & 63)
+            words[node >> 6] = word | 1 << shift
             list[end] = link
-            end &+= 1
+            end &+= Int(truncatingIfNeeded: ~word >> shift & 1)
             body(node)
         }
         count = end

@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Numerics
 
 /// Which row of the vector set each node of a graph is, and the other way round. Nodes are numbered so that those that a
@@ -22,6 +23,10 @@ package struct NodeNumbers {
     /// The row of a node. What is read is not trusted: it is below the number of nodes.
     @inline(__always)
     func row(_ node: Int) -> Int { min(Int(table[node].assumingMemoryBound(to: UInt32.self)[0]), last) }
+
+    /// Asks for what ``row(_:)`` reads.
+    @inline(__always)
+    func prefetch(_ node: Int) { ek_prefetch_line(table[node]) }
 
     /// The node of a row.
     @inline(__always)

@@ -15,7 +15,7 @@ package struct SearchScratch: ~Copyable {
     var matches = SortedKeys()
     /// The entries nearest to the query.
     var starts = SortedKeys()
-    var entrySquares = AlignedBuffer<Int32>(repeating: 0, count: 0)
+    var entrySquares = AlignedBuffer<EntryTable.Squares>(repeating: .zero, count: 0)
     /// Rows to be compared on f32.
     var candidates = AlignedBuffer<UInt32>(repeating: 0, count: 0)
     var candidateCount = 0

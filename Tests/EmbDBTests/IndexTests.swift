@@ -7,7 +7,7 @@ import Testing
 @Suite("the index")
 struct IndexTests {
     static let graph = BlockColumn(
-        name: "graph.level0", rowsPerBlock: 1024, stride: GraphLayout.stride, kind: 0x6772_6C30)
+        name: "graph.level0", rowsPerBlock: 8192, stride: GraphLayout.stride, kind: 0x6772_6C30)
     static let meta = Table<String, [UInt8]>("meta")
 
     private static func options(_ change: (inout NearestOptions) -> Void = { _ in }) -> NearestOptions {
@@ -86,6 +86,7 @@ struct IndexTests {
         let exports = try space.exports(database)
         let spoilers: [(String, (inout WriteTransaction) throws -> Void)] = [
             ("no rows", { try Table<UInt32, [UInt8]>(Self.graph.name).removeAll(in: &$0) }),
+            ("no numbers", { try Table<UInt32, [UInt8]>("graph.number").removeAll(in: &$0) }),
             ("no record", { try Self.meta.remove("index", in: &$0) }),
             (
                 "a damaged record",
@@ -99,9 +100,9 @@ struct IndexTests {
                 "a damaged header",
                 { transaction in
                     let table = Table<UInt32, [UInt8]>(Self.graph.name)
-                    var block = try #require(try table.value(for: 1, in: transaction))
+                    var block = try #require(try table.value(for: 0, in: transaction))
                     block[0] ^= 0xFF
-                    try table.put(block, for: 1, in: &transaction)
+                    try table.put(block, for: 0, in: &transaction)
                 }
             ),
         ]

@@ -79,6 +79,7 @@ struct GraphTests {
         #expect(first.medoids == second.medoids && second.medoids == third.medoids)
         #expect(first.level0Bytes.elementsEqual(second.level0Bytes))
         #expect(second.level0Bytes.elementsEqual(third.level0Bytes))
+        #expect(first.numberBytes.elementsEqual(second.numberBytes))
         var parameters = HNSWParameters()
         parameters.seed = 2
         let other = HNSWBuilder(vectors.set, parameters: parameters).build(threads: 2)
@@ -236,7 +237,9 @@ struct GraphTests {
         let vectors = TestVectors(Self.cells.vectors, metric: .cosine, count: Self.count)
         let graph = HNSWBuilder(vectors.set).build(threads: 2)
         var random = SeededRandom(seed: 13)
-        for round in 0..<6 {
+        for round in 0..<8 {
+            let numbers = AlignedBuffer<UInt8>(repeating: 0, count: graph.numberBytes.count)
+            for (offset, byte) in graph.numberBytes.enumerated() { numbers.baseAddress[offset] = byte }
             let bytes = AlignedBuffer<UInt8>(repeating: 0, count: graph.level0Bytes.count)
             for (offset, byte) in graph.level0Bytes.enumerated() { bytes.baseAddress[offset] = byte }
             var medoids = graph.medoids
@@ -247,12 +250,18 @@ struct GraphTests {
             case 2: for offset in 0..<bytes.count { bytes.baseAddress[offset] = 0 }
             case 3: medoids = medoids.map { _ in UInt32.random(in: 8000 ... .max, using: &random) }
             case 4: medoids = []
+            case 5:
+                for offset in 0..<numbers.count { numbers.baseAddress[offset] = UInt8(truncatingIfNeeded: random.next()) }
+            case 6: numbers.baseAddress[8 * 77 + 1] ^= 1
             default: for _ in 0..<40 { bytes.baseAddress[Int(random.next() % UInt64(bytes.count))] ^= 0x40 }
             }
             let rows = BlockRows(
                 blocks: [UnsafeRawPointer(bytes.baseAddress)], rowsPerBlock: 8192, stride: 192, count: Self.count)
-            let index = HNSWIndex(set: vectors.set, level0: rows, medoids: medoids)
-            #expect(throws: HNSWError.self, "round \(round)") { try index.validate() }
+            let numberRows = BlockRows(
+                blocks: [UnsafeRawPointer(numbers.baseAddress)], rowsPerBlock: 8192, stride: 8, count: Self.count)
+            let index = HNSWIndex(set: vectors.set, level0: rows, numbers: numberRows, medoids: medoids)
+            let fault = #expect(throws: HNSWError.self, "round \(round)") { try index.validate() }
+            #expect((fault?.code == .wrongNumber) == (5...6).contains(round))
             var filter = Bitmap(count: Self.count, filled: true)
             filter[3] = false
             for keeping in [nil, filter] {
@@ -261,13 +270,13 @@ struct GraphTests {
                 }
             }
             let shorter = TestVectors(Self.cells.vectors, metric: .cosine, count: 3000)
-            let cut = HNSWIndex(set: shorter.set, level0: rows, medoids: medoids)
+            let cut = HNSWIndex(set: shorter.set, level0: rows, numbers: numberRows, medoids: medoids)
             let extended = HNSWBuilder(extending: cut).build(threads: 2)
             #expect(extended.count == 3000)
             #expect(throws: Never.self, "round \(round)") {
                 try HNSWIndex(set: shorter.set, graph: extended).validate()
             }
-            withExtendedLifetime(bytes.count) {}
+            withExtendedLifetime((bytes.count, numbers.count)) {}
         }
     }
 

@@ -52,7 +52,7 @@ struct SketchTests {
         let queries = Matrix(
             rows: 50, columns: Self.dimension, values: Array(Self.noise.values[..<(50 * Self.dimension)]))
         let sketched = HNSWIndex(set: noise.set, graph: rough)
-        let plain = HNSWIndex(set: noise.set, level0: rough.level0Rows, medoids: rough.medoids)
+        let plain = HNSWIndex(set: noise.set, level0: rough.level0Rows, numbers: rough.numberRows, medoids: rough.medoids)
         let (with, without) = (recall(sketched, queries, ef: 256), recall(plain, queries, ef: 256))
         #expect(without > 0.7 && with > without - 0.03, "\(with) \(without)")
     }
@@ -110,7 +110,7 @@ struct SketchTests {
         table.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return }
             let index = HNSWIndex(
-                set: vectors.set, level0: graph.level0Rows, medoids: graph.medoids,
+                set: vectors.set, level0: graph.level0Rows, numbers: graph.numberRows, medoids: graph.medoids,
                 sketches: Sketches(basis: basis, table: base, count: Self.count))
             let found = #expect(throws: HNSWError.self) { try index.validate() }
             #expect(found?.code == .wrongSketch && found?.row == 77)
@@ -119,7 +119,7 @@ struct SketchTests {
         table.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return }
             let index = HNSWIndex(
-                set: vectors.set, level0: graph.level0Rows, medoids: graph.medoids,
+                set: vectors.set, level0: graph.level0Rows, numbers: graph.numberRows, medoids: graph.medoids,
                 sketches: Sketches(basis: basis, table: base, count: Self.count))
             for answer in index.search(queries: Self.queries, k: 10, ef: 64, threads: 2) {
                 #expect(answer.neighbors.count == 10)
@@ -127,7 +127,7 @@ struct SketchTests {
             }
             // Fewer sketches than nodes are no use.
             let short = HNSWIndex(
-                set: vectors.set, level0: graph.level0Rows, medoids: graph.medoids,
+                set: vectors.set, level0: graph.level0Rows, numbers: graph.numberRows, medoids: graph.medoids,
                 sketches: Sketches(basis: basis, table: base, count: Self.count - 1))
             #expect(recall(short, Self.queries, ef: 48) > 0.95)
         }

@@ -39,14 +39,14 @@ enum Layout {
     static func vectors(dimension: Int) -> BlockColumn {
         let stride = (dimension * 4 + 63) / 64 * 64
         return BlockColumn(
-            name: "embedding.f32", rowsPerBlock: rows(of: stride, inBytes: 1 << 20), stride: stride, kind: 0x656D_6633)
+            name: "embedding.f32", rowsPerBlock: rows(of: stride, inBytes: 1 << 18), stride: stride, kind: 0x656D_6633)
     }
 
     /// int8 codes of the embeddings.
     static func codes(dimension: Int) -> BlockColumn {
         let stride = CodeQuantizer.codeStride(dimension: dimension)
         return BlockColumn(
-            name: "embedding.code", rowsPerBlock: rows(of: stride, inBytes: 1 << 20), stride: stride, kind: 0x656D_6938)
+            name: "embedding.code", rowsPerBlock: rows(of: stride, inBytes: 1 << 18), stride: stride, kind: 0x656D_6938)
     }
 
     /// Two floats beside each code.
