@@ -68,11 +68,14 @@ class Reader:
         return [] if table is None else list(self.transaction.cursor(db=table))
 
     def column(self, name, kind, stride, rows_per_block, aligned=True):
-        """All rows of a block column, [rows, stride] bytes."""
+        """All rows of a block column, [rows, stride] bytes; rows_per_block is None where the first block tells."""
         parts, full = [], True
         for number, (key, value) in enumerate(self.items(name)):
             check(struct.unpack(">I", key)[0] == number, f"{name}: block {number} is missing")
             header = struct.unpack_from("<8I", value)
+            if rows_per_block is None:
+                rows_per_block = header[4]
+                check(rows_per_block & (rows_per_block - 1) == 0 < rows_per_block, f"{name}: {rows_per_block} rows")
             check(header[:3] == (0x4B4C4245, struct.unpack(">I", kind.encode())[0], number), f"{name}: header {header}")
             check(header[4:6] == (rows_per_block, stride), f"{name}: {header[4:6]} for {rows_per_block, stride}")
             check(zlib.crc32(value[:28]) == header[7], f"{name}: the header's checksum is wrong")
@@ -92,11 +95,11 @@ class Reader:
         settings = self.state["embedding"]
         dimension = settings["dimension"]
         stride = (4 * dimension + 63) // 64 * 64
-        padded = self.column("embedding.f32", "emf3", stride, block(stride)).view("<f4")
+        padded = self.column("embedding.f32", "emf3", stride, None).view("<f4")
         check(not padded[:, dimension:].any(), "embedding.f32: the padding is not zero")
         vectors = padded[: self.rows, :dimension]
         stride = (dimension + 63) // 64 * 64
-        codes = self.column("embedding.code", "emi8", stride, block(stride))
+        codes = self.column("embedding.code", "emi8", stride, None)
         check((codes[:, dimension:] == 128).all(), "embedding.code: the padding is not 128")
         scales = self.column("embedding.scale", "emsc", 8, 8192).view("<f4")
         for row, vector in enumerate(vectors.astype(np.float64)):
@@ -196,7 +199,7 @@ class Reader:
         check(len(counted) == (record["rows"] + 63) // 64 * 8, "genes.counted: another number of rows")
         counted = np.unpackbits(counted, bitorder="little")[: record["rows"]]
         dimension = self.state["embedding"]["dimension"]
-        sums = self.column("genes.sums", "gesu", 8 * dimension, block(8 * dimension, 1048576)).view("<i8")
+        sums = self.column("genes.sums", "gesu", 8 * dimension, block(8 * dimension)).view("<i8")
         cells = self.column("genes.cells", "gece", 8, 8192).view("<u4")
         groups, first = [], 0
         for group in record["groups"]:
@@ -248,7 +251,7 @@ class Reader:
         directions = np.frombuffer(basis, np.uint8, offset=4 * 59).reshape(56, stride).astype(np.int64) - 128
         sketches = self.column("graph.sketch", "grsk", 64, 1 << 24)
         check(len(sketches) == len(rows), "graph.sketch: another number of rows")
-        codes = self.column("embedding.code", "emi8", stride, block(stride, 262144))[rows].astype(np.int64) - 128
+        codes = self.column("embedding.code", "emi8", stride, None)[rows].astype(np.int64) - 128
         scales = self.column("embedding.scale", "emsc", 8, 8192)[rows]
         values = scales.view("<f4")[:, :1] * factor * (codes @ directions.T).astype(np.float32) - offsets
         expected = np.rint(np.clip(values, -127, 127)).astype(np.int8)
@@ -257,9 +260,9 @@ class Reader:
 
 
 
-def block(stride, most=262144):
+def block(stride):
     rows = 1
-    while rows * 2 * stride <= most:
+    while rows * 2 * stride <= 1048576:
         rows *= 2
     return rows
 

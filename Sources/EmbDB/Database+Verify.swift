@@ -51,7 +51,10 @@ struct DatabaseCheck {
     /// Checksums of vectors, codes and scales, finite values, and that codes are those of the vectors.
     func vectors(_ snapshot: Snapshot, _ transaction: borrowing ReadTransaction) throws -> Int {
         let dimension = snapshot.settings.dimension
-        for column in [Layout.vectors(dimension: dimension), Layout.codes(dimension: dimension), Layout.codeScales] {
+        for column in [
+            try Layout.vectors(dimension: dimension, in: transaction),
+            try Layout.codes(dimension: dimension, in: transaction), Layout.codeScales,
+        ] {
             guard try column.verify(in: transaction) >= snapshot.state.rows else {
                 throw fault("table \(column.name) has fewer rows than there are cells")
             }

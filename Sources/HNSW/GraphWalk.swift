@@ -167,7 +167,6 @@ extension GraphRows {
         let links = links(scratch.walk.node)
         let first = scratch.met.count
         if let sketches {
-            }
             scratch.met.add(links, count: GraphLayout.links, below: nodes) { ek_prefetch_line(sketches.sketch($0)) }
             scratch.walk.fresh = scratch.met.count - first
             scratch.walk.step = .sketches

@@ -38,7 +38,9 @@ package struct HNSWIndex: Sendable {
 
     /// A graph that was just built; it must outlive the index.
     package init(set: VectorSet, graph: borrowing HNSWGraph) {
-        self.init(set: set, level0: graph.level0Rows, numbers: graph.numberRows, medoids: graph.medoids, sketches: graph.sketches)
+        self.init(
+            set: set, level0: graph.level0Rows, numbers: graph.numberRows, medoids: graph.medoids,
+            sketches: graph.sketches)
     }
 
     func withGraph<R>(_ body: (GraphRows) -> R) -> R {

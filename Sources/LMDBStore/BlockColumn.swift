@@ -28,6 +28,16 @@ package struct BlockColumn: Sendable {
 
     private var table: Table<UInt32, [UInt8]> { Table(name) }
 
+    /// The column with as many rows a block as its first block says: files of earlier versions may have fewer. One that is
+    /// damaged says nothing; whoever reads it finds out. O(log n).
+    package func asStored(in transaction: borrowing some Transaction & ~Copyable) throws(StoreError) -> BlockColumn {
+        guard let value = try transaction.context.value(name, UInt32(0).keyBytes), let header = BlockHeader(value),
+            header.kind == kind, header.stride == UInt32(stride), header.rowsPerBlock.nonzeroBitCount == 1,
+            Int(header.rowsPerBlock) <= (1 << 30) / stride
+        else { return self }
+        return BlockColumn(name: name, rowsPerBlock: Int(header.rowsPerBlock), stride: stride, kind: kind)
+    }
+
     /// Number of rows. O(log n).
     ///
     /// - Throws: `corrupted`.

@@ -251,7 +251,9 @@ struct GraphTests {
             case 3: medoids = medoids.map { _ in UInt32.random(in: 8000 ... .max, using: &random) }
             case 4: medoids = []
             case 5:
-                for offset in 0..<numbers.count { numbers.baseAddress[offset] = UInt8(truncatingIfNeeded: random.next()) }
+                for offset in 0..<numbers.count {
+                    numbers.baseAddress[offset] = UInt8(truncatingIfNeeded: random.next())
+                }
             case 6: numbers.baseAddress[8 * 77 + 1] ^= 1
             default: for _ in 0..<40 { bytes.baseAddress[Int(random.next() % UInt64(bytes.count))] ^= 0x40 }
             }

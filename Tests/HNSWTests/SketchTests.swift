@@ -52,7 +52,8 @@ struct SketchTests {
         let queries = Matrix(
             rows: 50, columns: Self.dimension, values: Array(Self.noise.values[..<(50 * Self.dimension)]))
         let sketched = HNSWIndex(set: noise.set, graph: rough)
-        let plain = HNSWIndex(set: noise.set, level0: rough.level0Rows, numbers: rough.numberRows, medoids: rough.medoids)
+        let plain = HNSWIndex(
+            set: noise.set, level0: rough.level0Rows, numbers: rough.numberRows, medoids: rough.medoids)
         let (with, without) = (recall(sketched, queries, ef: 256), recall(plain, queries, ef: 256))
         #expect(without > 0.7 && with > without - 0.03, "\(with) \(without)")
     }

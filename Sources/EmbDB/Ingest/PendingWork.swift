@@ -22,8 +22,10 @@ enum PendingWork {
             for code in kept..<max(kept, column.categoryCount) { try names.remove(UInt32(code), in: &transaction) }
         }
         if let embedding = pending.state.embedding {
-            try truncate(Layout.vectors(dimension: embedding.dimension), to: state.rows, in: &transaction)
-            try truncate(Layout.codes(dimension: embedding.dimension), to: state.rows, in: &transaction)
+            try truncate(
+                Layout.vectors(dimension: embedding.dimension, in: transaction), to: state.rows, in: &transaction)
+            try truncate(
+                Layout.codes(dimension: embedding.dimension, in: transaction), to: state.rows, in: &transaction)
             try truncate(Layout.codeScales, to: state.rows, in: &transaction)
             try StoredGenes.dropPending(dimension: embedding.dimension, in: &transaction)
         }

@@ -94,7 +94,10 @@ extension CompactionPlan {
 
     private func writeEmbeddings(_ copy: TableCopy, in transaction: borrowing ReadTransaction) throws -> [String] {
         guard let dimension = old.embedding?.dimension else { return [] }
-        let columns = [Layout.vectors(dimension: dimension), Layout.codes(dimension: dimension), Layout.codeScales]
+        let columns = [
+            try Layout.vectors(dimension: dimension, in: transaction),
+            try Layout.codes(dimension: dimension, in: transaction), Layout.codeScales,
+        ]
         for column in columns { try copy.rows(of: column, count: old.rows, keeping: live, in: transaction) { _ in } }
         // A graph goes by old numbers; without dropped rows these stay, and it is copied with the rest.
         return columns.map(\.name) + (dropsRows ? transaction.tableNames.filter { $0.hasPrefix("graph.") } : [])

@@ -36,17 +36,21 @@ enum Layout {
     }
 
     /// f32 embeddings as computed, each padded to whole cache lines.
-    static func vectors(dimension: Int) -> BlockColumn {
+    static func vectors(
+        dimension: Int, in transaction: borrowing some Transaction & ~Copyable
+    ) throws -> BlockColumn {
         let stride = (dimension * 4 + 63) / 64 * 64
-        return BlockColumn(
-            name: "embedding.f32", rowsPerBlock: rows(of: stride, inBytes: 1 << 18), stride: stride, kind: 0x656D_6633)
+        return try BlockColumn(
+            name: "embedding.f32", rowsPerBlock: rows(of: stride, inBytes: 1 << 20), stride: stride, kind: 0x656D_6633
+        ).asStored(in: transaction)
     }
 
     /// int8 codes of the embeddings.
-    static func codes(dimension: Int) -> BlockColumn {
+    static func codes(dimension: Int, in transaction: borrowing some Transaction & ~Copyable) throws -> BlockColumn {
         let stride = CodeQuantizer.codeStride(dimension: dimension)
-        return BlockColumn(
-            name: "embedding.code", rowsPerBlock: rows(of: stride, inBytes: 1 << 18), stride: stride, kind: 0x656D_6938)
+        return try BlockColumn(
+            name: "embedding.code", rowsPerBlock: rows(of: stride, inBytes: 1 << 20), stride: stride, kind: 0x656D_6938
+        ).asStored(in: transaction)
     }
 
     /// Two floats beside each code.

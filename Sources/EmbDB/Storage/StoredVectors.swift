@@ -13,8 +13,10 @@ enum StoredVectors {
         }
         return VectorSet(
             metric: metric, dimension: settings.dimension,
-            vectors: try Layout.vectors(dimension: settings.dimension).blockRows(count: rows, in: transaction),
-            codes: try Layout.codes(dimension: settings.dimension).blockRows(count: rows, in: transaction),
+            vectors: try Layout.vectors(dimension: settings.dimension, in: transaction).blockRows(
+                count: rows, in: transaction),
+            codes: try Layout.codes(dimension: settings.dimension, in: transaction).blockRows(
+                count: rows, in: transaction),
             codeScales: try Layout.codeScales.blockRows(count: rows, in: transaction))
     }
 
@@ -24,8 +26,8 @@ enum StoredVectors {
     ) throws {
         let dimension = embeddings.columns
         let columns = (
-            vectors: Layout.vectors(dimension: dimension), codes: Layout.codes(dimension: dimension),
-            scales: Layout.codeScales
+            vectors: try Layout.vectors(dimension: dimension, in: transaction),
+            codes: try Layout.codes(dimension: dimension, in: transaction), scales: Layout.codeScales
         )
         let vectors = AlignedBuffer<UInt8>(repeating: 0, count: embeddings.rows * columns.vectors.stride)
         let codes = AlignedBuffer<UInt8>(repeating: 0, count: embeddings.rows * columns.codes.stride)
