@@ -5,6 +5,8 @@ internal import Numerics
 /// a walk starts.
 struct EntryTable: Sendable {
     let nodes: [UInt32]
+    /// Behind the last node of each entry's cell.
+    private let ends: [UInt32]
     private let sketches: [Int8]
     private let codes: [UInt8]
     private let scales: [Float]
@@ -31,16 +33,24 @@ struct EntryTable: Sendable {
             }
         }
         self.nodes = nodes
+        let order = nodes.indices.sorted { nodes[$0] < nodes[$1] }
+        var ends = [UInt32](repeating: UInt32(graph.nodes), count: nodes.count)
+        for (number, next) in zip(order, order.dropFirst()) { ends[number] = nodes[next] }
+        self.ends = ends
         self.sketches = sketches
         self.codes = codes
         self.scales = scales
     }
 
+    /// The nodes to which an entry is the nearest: those from it to the next entry.
+    @inline(__always)
+    func cell(_ number: Int) -> Range<Int> { Int(nodes[number])..<max(Int(nodes[number]), Int(ends[number])) }
+
     /// Squares that are looked at together.
     typealias Squares = SIMD8<Int32>
 
     /// The `limit` of the first `count` entries with the smallest squares, ascending, of a table with sketches; handed
-    /// out as (square, node).
+    /// out as (square, number in the table).
     @inline(__always)
     func nearest(
         _ limit: Int, count: Int, _ query: UnsafePointer<Int8>, _ squares: inout AlignedBuffer<Squares>,
@@ -65,7 +75,12 @@ struct EntryTable: Sendable {
                 if keys.count == limit { farthest = SketchKey.square(keys[limit - 1]) }
             }
         }
-        for index in 0..<keys.count { body(SketchKey.square(keys[index]), Int(nodes[SortKey.row(keys[index])])) }
+        for index in 0..<keys.count { body(SketchKey.square(keys[index]), SortKey.row(keys[index])) }
+    }
+
+    /// The square of an entry, after ``nearest(_:count:_:_:_:_:)`` of all of them.
+    func square(_ number: Int, _ scratch: borrowing SearchScratch) -> Int32 {
+        scratch.entrySquares.baseAddress[number / Squares.scalarCount][number % Squares.scalarCount]
     }
 
     /// The entry nearest to the query in `scratch`, by sketch or by code; nil if there is none.
@@ -78,7 +93,7 @@ struct EntryTable: Sendable {
             }
         } else {
             self.nearest(1, count: nodes.count, scratch.sketch, &scratch.entrySquares, &scratch.starts) {
-                nearest = $1
+                nearest = Int(nodes[$1])
             }
         }
         return nearest

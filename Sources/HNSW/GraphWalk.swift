@@ -73,7 +73,8 @@ extension GraphRows {
             scratch.draft.reset(limit: ef + (isFaithful ? slack : ef / 2))
             scratch.walk.drafted = isFaithful ? ef + slack : Self.descent
             entries.nearest(Self.starts, count: count, scratch.sketch, &scratch.entrySquares, &scratch.starts) {
-                square, node in
+                square, number in
+                let node = Int(entries.nodes[number])
                 if scratch.met.insert(node) { _ = scratch.draft.insert(SketchKey.make(square, node)) }
             }
             chooseDraft(from: 0, &scratch)
@@ -105,6 +106,17 @@ extension GraphRows {
     /// A walk without a filter from its beginning to its end, with `ef` nodes in the beam.
     func walk(_ entries: EntryTable, count: Int, ef: Int, _ scratch: inout SearchScratch) {
         begin(entries, count: count, ef: ef, width: ef, &scratch)
+        while advance(&scratch) {}
+    }
+
+    /// Leaves in `scratch.beam` the best `width` nodes of `scratch.draft` by code.
+    func compareDraft(width: Int, _ scratch: inout SearchScratch) {
+        guard let sketches else { return }
+        scratch.beam.reset(limit: width)
+        scratch.matches.reset(limit: 0)
+        scratch.walk = WalkState()
+        scratch.walk.test = NearnessTest(unit: sketches.basis.unit)
+        takeDraft(&scratch)
         while advance(&scratch) {}
     }
 

@@ -12,7 +12,7 @@ final class GrowingGraph: @unchecked Sendable {
     private let level0Rows: BlockRows
     /// Of each row its own number.
     private let ownNumbers: AlignedBuffer<UInt32>
-    private var numbering = Numbering(byEntry: [])
+    private var numbering = Numbering(byEntry: [], entries: [])
     /// Links in use of each row.
     private var degrees: [UInt8]
     private var medoids: [UInt32] = []
@@ -39,7 +39,7 @@ final class GrowingGraph: @unchecked Sendable {
 
     /// Takes over a stored graph; links that no builder wrote (out of range, to itself, twice) are dropped.
     ///
-    /// - Returns: the rows of `entries`.
+    /// - Returns: the rows of `entries`, each once.
     func copy(_ old: GraphRows, entries: [UInt32]) -> [UInt32] {
         for node in 0..<old.nodes {
             let links = old.links(node)
@@ -59,20 +59,27 @@ final class GrowingGraph: @unchecked Sendable {
             for slot in degree..<GraphLayout.links { copied[slot] = GraphLayout.none }
             degrees[row] = UInt8(degree)
         }
-        return entries.map { UInt32(old.numbers.row(Int($0))) }
+        var seen: Set<UInt32> = []
+        return entries.map { UInt32(old.numbers.row(Int($0))) }.filter { seen.insert($0).inserted }
     }
 
-    /// Hangs every row on the last one with the same code, and returns the rows from `first` on that are nodes.
-    func chainIdentical(after first: Int) -> [UInt32] {
+    /// Hangs every row on the last one with the same code.
+    ///
+    /// - Parameter entries: loses rows that hang on others, which only a damaged graph has as entries.
+    /// - Returns: the rows from `first` on that do not hang on others.
+    func chainIdentical(after first: Int, entries: inout [UInt32]) -> [UInt32] {
         var groups = IdenticalRows(rows: rows)
         var fresh: [UInt32] = []
+        var hanging = Bitmap(count: rows.count)
         for row in 0..<rows.count {
             if let previous = groups.add(row) {
                 level0[previous * GraphLayout.words + GraphLayout.chain] = UInt32(row)
+                hanging[row] = true
             } else if row >= first {
                 fresh.append(UInt32(row))
             }
         }
+        entries.removeAll { hanging[Int($0)] }
         return fresh
     }
 
@@ -230,7 +237,7 @@ final class GrowingGraph: @unchecked Sendable {
                 nearest[row] = UInt32(entries.nearest(stride: rows.codeStride, &scratch) ?? 0)
             }
         }
-        numbering = Numbering(byEntry: nearest)
+        numbering = Numbering(byEntry: nearest, entries: medoids)
     }
 
     /// The finished graph, after ``number()``; the last call.

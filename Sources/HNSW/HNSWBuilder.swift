@@ -47,8 +47,8 @@ package struct HNSWBuilder {
         let finished = try set.withRows { rows throws(Stopped) in
             let growing = GrowingGraph(rows: rows, parameters: parameters, threads: threads)
             let kept = old?.graphCount ?? 0
-            let oldMedoids = old.map { $0.withGraph { growing.copy($0, entries: old?.entries.nodes ?? []) } } ?? []
-            var fresh = growing.chainIdentical(after: kept)
+            var oldMedoids = old.map { $0.withGraph { growing.copy($0, entries: old?.entries.nodes ?? []) } } ?? []
+            var fresh = growing.chainIdentical(after: kept, entries: &oldMedoids)
             let counter = BuildWatch.Counter(watch, total: fresh.count)
             try counter.check()
             var random = SeededRandom(seed: parameters.seed &+ 1)

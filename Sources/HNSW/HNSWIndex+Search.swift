@@ -76,6 +76,13 @@ extension HNSWIndex {
             computed += compareAll(graph.rows, graphCount..<set.count, plan.keeping, &scratch)
             if scratch.nearest.count == plan.k { return result(.graph, computed, scratch) }
         }
+        scratch.nearest.reset(limit: plan.k)
+        if let sketches = graph.sketches, sketches.basis.isFaithful {
+            computed += scanCells(plan, filter, graph, sketches, &scratch)
+            computed += rerank(graph, width: plan.width, filter: nil, followsChains: false, &scratch)
+            computed += compareAll(graph.rows, graphCount..<set.count, plan.keeping, &scratch)
+            if scratch.nearest.count == plan.k { return result(.scan, computed, scratch) }
+        }
         computed += scan(graph, width: SearchPlan.scanReranked(plan.k), plan.keeping, &scratch)
         return result(.scan, computed, scratch)
     }
@@ -106,7 +113,8 @@ extension HNSWIndex {
     /// Puts the best rows by code, up to `width` of them and with those identical to them, into `scratch.nearest` by
     /// f32: all that may be among the k nearest, if codes are wrong by no more than ``CodedQuery/margin``.
     private func rerank(
-        _ graph: GraphRows, width: Int, filter: UnsafePointer<UInt64>?, _ scratch: inout SearchScratch
+        _ graph: GraphRows, width: Int, filter: UnsafePointer<UInt64>?, followsChains: Bool = true,
+        _ scratch: inout SearchScratch
     ) -> Int {
         scratch.reserveCandidates(width + Self.chainLimit)
         let count = min(width, filter == nil ? scratch.beam.count : scratch.matches.count)
@@ -125,7 +133,7 @@ extension HNSWIndex {
                     ek_prefetch_line(graph.rows.scale(row))
                     ek_prefetch_line(graph.rows.vector(row))
                 }
-                node = graph.nextIdentical(member)
+                node = followsChains ? graph.nextIdentical(member) : nil
             }
             if farthest == .infinity, scratch.candidateCount >= scratch.nearest.limit {
                 farthest = SortKey.distance(key) + scratch.query.margin
@@ -160,25 +168,12 @@ extension HNSWIndex {
         return computed
     }
 
-    /// All rows that the filter keeps, by sketch where that is enough, then the best by code, and the best `width` of
-    /// those by f32; returns the distances computed.
+    /// All rows that the filter keeps by code, and the best `width` of them by f32; returns the distances computed.
     private func scan(_ graph: GraphRows, width: Int, _ keeping: Bitmap?, _ scratch: inout SearchScratch) -> Int {
         scratch.nearest.reset(limit: scratch.nearest.limit)
         scratch.matches.reset(limit: width)
         var computed = 0
-        var first = 0
-        if let sketches = graph.sketches, sketches.basis.isFaithful {
-            computed += scanSketches(graph, sketches, width: width, keeping, &scratch)
-            for start in stride(from: 0, to: scratch.draft.count, by: CodeBatch.capacity) {
-                for index in start..<min(scratch.draft.count, start + CodeBatch.capacity) {
-                    let row = graph.numbers.row(SortKey.row(scratch.draft[index]))
-                    scratch.batch.append(row, row: row, graph.rows)
-                }
-                computed += insertMatches(graph, &scratch)
-            }
-            first = graphCount
-        }
-        ExactSearch.forEachBatch(rows: first..<set.count, keeping: keeping) { batch in
+        ExactSearch.forEachBatch(rows: 0..<set.count, keeping: keeping) { batch in
             for row in batch { scratch.batch.append(Int(row), row: Int(row), graph.rows) }
             computed += insertMatches(graph, &scratch)
         }
@@ -197,32 +192,5 @@ extension HNSWIndex {
             _ = scratch.matches.insert(SortKey.make(distance, row))
         }
         return count
-    }
-
-    /// Leaves in `scratch.draft` the best 2 `width` nodes by sketch whose rows the filter keeps.
-    private func scanSketches(
-        _ graph: GraphRows, _ sketches: Sketches, width: Int, _ keeping: Bitmap?, _ scratch: inout SearchScratch
-    ) -> Int {
-        sketches.basis.encode(scratch.query, stride: set.codeStride, scratch.sketch)
-        scratch.draft.reset(limit: 2 * width)
-        let nodes = AlignedBuffer<UInt32>(repeating: 0, count: ExactQuery.batch)
-        var computed = 0
-        ExactSearch.forEachBatch(rows: 0..<graphCount, keeping: keeping) { batch in
-            computed += batch.count
-            for index in 0..<batch.count {
-                let node = graph.numbers.node(Int(batch[index]))
-                nodes.baseAddress[index] = UInt32(truncatingIfNeeded: node)
-                ek_prefetch_line(sketches.sketch(node))
-            }
-            let isFull = scratch.draft.count == scratch.draft.limit
-            let found = ek_squared_l2_s8_within(
-                scratch.sketch, sketches.table.assumingMemoryBound(to: Int8.self), nodes.baseAddress, batch.count,
-                isFull ? SketchKey.square(scratch.draft[scratch.draft.count - 1]) : .max, scratch.found,
-                scratch.squares)
-            for index in 0..<found {
-                _ = scratch.draft.insert(SketchKey.make(scratch.squares[index], Int(scratch.found[index])))
-            }
-        }
-        return computed
     }
 }

@@ -32,6 +32,20 @@ package struct NodeNumbers {
     @inline(__always)
     func node(_ row: Int) -> Int { min(Int(table[row].assumingMemoryBound(to: UInt32.self)[1]), last) }
 
+    /// The nodes of those of `rows` that have one.
+    func nodes(of rows: Bitmap) -> Bitmap {
+        var nodes = Bitmap(count: last + 1)
+        nodes.withWords { words in
+            ExactSearch.forEachBatch(rows: 0..<min(rows.count, last + 1), keeping: rows) { batch in
+                for row in batch {
+                    let node = node(Int(row))
+                    words[node >> 6] |= 1 << UInt64(node & 63)
+                }
+            }
+        }
+        return nodes
+    }
+
     /// The first node that is not the node of its row, or whose row another has too.
     func firstWrong() -> Int? {
         (0..<last + 1).first { number in

@@ -1,24 +1,33 @@
 internal import Numerics
 
 /// The order in which rows become nodes: by the entry that is nearest to them, so that nodes which a walk meets together
-/// share cache lines and pages; within it ascending, so that chains of identical rows ascend too.
+/// share cache lines and pages; each entry first, and behind it the others ascending, so that chains of identical rows
+/// ascend too.
 struct Numbering {
     /// The rows of the nodes, by node.
     private let rows: [UInt32]
     /// The nodes of the rows, by row.
     private let nodes: [UInt32]
 
-    /// - Parameter entries: for every row the number of its entry.
-    init(byEntry entries: [UInt32]) {
-        var starts = [Int](repeating: 0, count: Int(entries.max() ?? 0) + 2)
-        for entry in entries { starts[Int(entry) + 1] += 1 }
-        for entry in 1..<starts.count { starts[entry] += starts[entry - 1] }
-        var (rows, nodes) = ([UInt32](repeating: 0, count: entries.count), [UInt32](repeating: 0, count: entries.count))
-        for (row, entry) in entries.enumerated() {
-            rows[starts[Int(entry)]] = UInt32(row)
-            nodes[row] = UInt32(starts[Int(entry)])
-            starts[Int(entry)] += 1
+    /// - Parameters:
+    ///   - nearest: for every row the row of the entry nearest to it.
+    ///   - entries: the rows of all entries, each the first of its chain.
+    init(byEntry nearest: [UInt32], entries: [UInt32]) {
+        var nearest = nearest
+        for entry in entries { nearest[Int(entry)] = entry }
+        var starts = [Int](repeating: 0, count: nearest.count + 1)
+        for entry in nearest { starts[Int(entry) + 1] += 1 }
+        for row in nearest.indices { starts[row + 1] += starts[row] }
+        var (rows, nodes) = ([UInt32](repeating: 0, count: nearest.count), [UInt32](repeating: 0, count: nearest.count))
+        func add(_ row: Int) {
+            let entry = Int(nearest[row])
+            rows[starts[entry]] = UInt32(row)
+            nodes[row] = UInt32(starts[entry])
+            starts[entry] += 1
         }
+        for entry in entries { add(Int(entry)) }
+        let isEntry = Set(entries)
+        for row in nearest.indices where !isEntry.contains(UInt32(row)) { add(row) }
         (self.rows, self.nodes) = (rows, nodes)
     }
 

@@ -24,6 +24,7 @@ package struct SearchScratch: ~Copyable {
     private let sketchBuffer = AlignedBuffer<Int8>(repeating: 0, count: SketchBasis.stride)
     private let foundBuffer = AlignedBuffer<UInt32>(repeating: 0, count: CodeBatch.capacity)
     private let takenBuffer = AlignedBuffer<UInt64>(repeating: 0, count: CodeBatch.capacity)
+    private let pickedBuffer = AlignedBuffer<UInt32>(repeating: 0, count: CodeBatch.capacity)
     private let squareBuffer = AlignedBuffer<Int32>(repeating: 0, count: CodeBatch.capacity)
 
     package init() {}
@@ -32,6 +33,8 @@ package struct SearchScratch: ~Copyable {
     var sketch: UnsafeMutablePointer<Int8> { sketchBuffer.baseAddress }
     /// Square and node of those in `batch`, in their order.
     var taken: UnsafeMutablePointer<UInt64> { takenBuffer.baseAddress }
+    /// Nodes whose sketches are to be compared.
+    var picked: UnsafeMutablePointer<UInt32> { pickedBuffer.baseAddress }
     /// Nodes that passed by their sketch, and the squares of those.
     var found: UnsafeMutablePointer<UInt32> { foundBuffer.baseAddress }
     var squares: UnsafeMutablePointer<Int32> { squareBuffer.baseAddress }

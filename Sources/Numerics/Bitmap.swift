@@ -22,6 +22,12 @@ package struct Bitmap: Sendable, Equatable {
         }
     }
 
+    /// Lends the words to be changed; bits past `count` stay 0.
+    package mutating func withWords(_ body: (UnsafeMutableBufferPointer<UInt64>) -> Void) {
+        words.withUnsafeMutableBufferPointer { body($0) }
+        clearTail()
+    }
+
     /// Number of rows in the set. O(count / 64).
     package var population: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 

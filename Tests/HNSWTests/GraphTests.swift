@@ -103,6 +103,15 @@ struct GraphTests {
             let result = answers(index, ef: 40, keeping: filter)
             #expect(result.recall >= 0.99, "random \(share)")
             methods.formUnion(result.methods)
+            // One by one as together.
+            var scratch = SearchScratch()
+            let dimension = Self.queries.columns
+            let alone = (0..<20).map { query in
+                index.search(
+                    Array(Self.queries.values[query * dimension..<(query + 1) * dimension]), k: 10, ef: 40,
+                    keeping: filter, scratch: &scratch)
+            }
+            #expect(alone == Array(index.search(queries: Self.queries, k: 10, ef: 40, keeping: filter)[..<20]))
         }
         for types in [0..<2, 0..<8, 8..<CellLike.types, 3..<4] {
             var filter = Bitmap(count: Self.count)

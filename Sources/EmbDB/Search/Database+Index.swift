@@ -23,9 +23,13 @@ extension Database {
     /// Rows that ``updateIndex(threads:parameters:control:)`` would insert after an ingest of so many cells.
     static func rowsToIndex(after cells: Int, state: DatabaseState, _ database: Database?) throws -> Int {
         let indexed = try database?.environment.read { try MetaRecords.index($0)?.rows ?? 0 } ?? 0
-        let tail = state.rows + cells - indexed
-        guard tail >= smallestTail, tail * tailShare >= indexed else { return 0 }
-        return indexed > 0 && state.rows + cells <= indexed * largestGrowth ? tail : state.rows + cells
+        let rows = state.rows + cells
+        guard isDue(rows: rows, indexed: indexed) else { return 0 }
+        return indexed > 0 && rows <= indexed * largestGrowth ? rows - indexed : rows
+    }
+
+    private static func isDue(rows: Int, indexed: Int) -> Bool {
+        rows - indexed >= smallestTail && (rows - indexed) * tailShare >= indexed
     }
 
     /// Inserts the flat tail into the graph if it has grown large enough, or builds the graph; writes it as a whole in
@@ -36,6 +40,8 @@ extension Database {
     func updateIndex(threads: Int, parameters: HNSWParameters = HNSWParameters(), control: Control) throws {
         try environment.read { transaction in
             guard let snapshot = try? Snapshot(transaction, path: path, deletedOnes: true) else { return }
+            let rows = snapshot.state.rows
+            guard Self.isDue(rows: rows, indexed: snapshot.index.graphCount) else { return }
             // Read whole before it is built upon: a damaged graph is not mended by what is added to it.
             let isSound =
                 (try? Layout.graph.verify(in: transaction)) != nil
@@ -43,9 +49,7 @@ extension Database {
                 && (try? Layout.sketches.verify(in: transaction)) != nil
                 && (try? snapshot.index.validate()) != nil
             let indexed = isSound ? snapshot.index.graphCount : 0
-            let tail = snapshot.state.rows - indexed
-            guard tail >= Self.smallestTail, tail * Self.tailShare >= indexed else { return }
-            let grows = indexed > 0 && snapshot.state.rows <= indexed * Self.largestGrowth
+            let grows = indexed > 0 && rows <= indexed * Self.largestGrowth
             let builder =
                 grows
                 ? HNSWBuilder(extending: snapshot.index, parameters: parameters)
