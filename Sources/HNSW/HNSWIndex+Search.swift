@@ -72,15 +72,15 @@ extension HNSWIndex {
         }
         var computed = scratch.walk.computed
         if plan.method == .graph, surroundingsMatch(plan, filter, graph, scratch) {
+            computed += addTail(graph, plan.keeping, isFiltered: filter != nil, &scratch)
             computed += rerank(graph, width: plan.width, filter: filter, &scratch)
-            computed += compareAll(graph.rows, graphCount..<set.count, plan.keeping, &scratch)
             if scratch.nearest.count == plan.k { return result(.graph, computed, scratch) }
         }
         scratch.nearest.reset(limit: plan.k)
         if let sketches = graph.sketches, sketches.basis.isFaithful {
             computed += scanCells(plan, filter, graph, sketches, &scratch)
+            computed += addTail(graph, plan.keeping, isFiltered: false, &scratch)
             computed += rerank(graph, width: plan.width, filter: nil, followsChains: false, &scratch)
-            computed += compareAll(graph.rows, graphCount..<set.count, plan.keeping, &scratch)
             if scratch.nearest.count == plan.k { return result(.scan, computed, scratch) }
         }
         computed += scan(graph, width: SearchPlan.scanReranked(plan.k), plan.keeping, &scratch)
@@ -106,6 +106,23 @@ extension HNSWIndex {
         return inside >= plan.wanted * 3 / 4
     }
 
+    /// Adds the rows past the graph to what a walk has found, by code; their numbers are above those of all nodes. Returns
+    /// how many there are.
+    private func addTail(
+        _ graph: GraphRows, _ keeping: Bitmap?, isFiltered: Bool, _ scratch: inout SearchScratch
+    ) -> Int {
+        var computed = 0
+        ExactSearch.forEachBatch(rows: graphCount..<set.count, keeping: keeping) { batch in
+            for row in batch { scratch.batch.append(Int(row), row: Int(row), graph.rows) }
+            computed += batch.count
+            scratch.batch.flush(scratch.query, stride: graph.rows.codeStride) { _, row, distance in
+                let key = SortKey.make(distance, row)
+                _ = isFiltered ? scratch.matches.insert(key) : scratch.beam.insert(key)
+            }
+        }
+        return computed
+    }
+
     /// Rows of one chain of identical codes that a re-rank looks at. Where more vectors than that differ by less than
     /// the code can show, the first are taken: the answer is off by less than the code's error.
     private static let chainLimit = 256
@@ -125,7 +142,8 @@ extension HNSWIndex {
             var node: Int? = SortKey.row(key)
             let end = scratch.candidateCount + max(Self.chainLimit, width - scratch.candidateCount)
             while let member = node, scratch.candidateCount < end {
-                let row = graph.numbers.row(member)
+                let isNode = member < graph.nodes
+                let row = isNode ? graph.numbers.row(member) : member
                 if filter.map({ $0[row >> 6] >> UInt64(row & 63) & 1 == 1 }) ?? true {
                     scratch.candidates.baseAddress[scratch.candidateCount] = UInt32(truncatingIfNeeded: row)
                     scratch.candidateCount += 1
@@ -133,7 +151,7 @@ extension HNSWIndex {
                     ek_prefetch_line(graph.rows.scale(row))
                     ek_prefetch_line(graph.rows.vector(row))
                 }
-                node = followsChains ? graph.nextIdentical(member) : nil
+                node = followsChains && isNode ? graph.nextIdentical(member) : nil
             }
             if farthest == .infinity, scratch.candidateCount >= scratch.nearest.limit {
                 farthest = SortKey.distance(key) + scratch.query.margin

@@ -3,7 +3,7 @@ package import Numerics
 /// A frozen graph over a vector set, searched where it lies: level 0 may be mapped from a file. Ids that it holds are
 /// checked before use, so that a damaged graph gives worse answers, never a crash; ``validate()`` tells.
 ///
-/// Rows past the graph (its flat tail) are compared exactly, and so the answer is complete for all of the set.
+/// Rows past the graph (its flat tail) are all compared by code, and so the answer is complete for all of the set.
 package struct HNSWIndex: Sendable {
     package let set: VectorSet
     let level0: BlockRows
