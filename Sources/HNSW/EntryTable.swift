@@ -5,8 +5,8 @@ internal import Numerics
 /// a walk starts.
 struct EntryTable: Sendable {
     let nodes: [UInt32]
-    /// Behind the last node of each entry's cell.
-    private let ends: [UInt32]
+    /// Of each entry the nodes to which it is the nearest: from it to the next entry, and all nodes in some cell.
+    private let cells: [Range<Int>]
     private let sketches: [Int8]
     private let codes: [UInt8]
     private let scales: [Float]
@@ -34,17 +34,20 @@ struct EntryTable: Sendable {
         }
         self.nodes = nodes
         let order = nodes.indices.sorted { nodes[$0] < nodes[$1] }
-        var ends = [UInt32](repeating: UInt32(graph.nodes), count: nodes.count)
-        for (number, next) in zip(order, order.dropFirst()) { ends[number] = nodes[next] }
-        self.ends = ends
+        var cells = [Range<Int>](repeating: 0..<graph.nodes, count: nodes.count)
+        for (number, next) in zip(order, order.dropFirst()) {
+            cells[number] = cells[number].lowerBound..<Int(nodes[next])
+            cells[next] = Int(nodes[next])..<graph.nodes
+        }
+        self.cells = cells
         self.sketches = sketches
         self.codes = codes
         self.scales = scales
     }
 
-    /// The nodes to which an entry is the nearest: those from it to the next entry.
+    /// The nodes to which an entry is the nearest.
     @inline(__always)
-    func cell(_ number: Int) -> Range<Int> { Int(nodes[number])..<max(Int(nodes[number]), Int(ends[number])) }
+    func cell(_ number: Int) -> Range<Int> { cells[number] }
 
     /// Squares that are looked at together.
     typealias Squares = SIMD8<Int32>
