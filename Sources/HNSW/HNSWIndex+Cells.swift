@@ -19,11 +19,9 @@ extension HNSWIndex {
     ) -> Int {
         sketches.basis.encode(scratch.query, stride: set.codeStride, scratch.sketch)
         scratch.draft.reset(limit: plan.wanted + plan.k / 2)
-        var order: [Int] = []
-        order.reserveCapacity(Self.ordered)
         entries.nearest(
             Self.ordered, count: entries.nodes.count, scratch.sketch, &scratch.entrySquares, &scratch.starts
-        ) { order.append($1) }
+        ) { _, _ in }
         var (picked, computed) = (0, entries.nodes.count)
         func compare() {
             let found = ek_squared_l2_s8_within(
@@ -45,15 +43,15 @@ extension HNSWIndex {
             if picked >= Self.together { compare() }
         }
         var isDone = false
-        for position in order.indices {
+        for position in 0..<scratch.starts.count {
             if Self.isOutOfReach(SketchKey.square(scratch.starts[position]), scratch) {
                 isDone = true
                 break
             }
-            scan(entries.cell(order[position]))
+            scan(entries.cell(SortKey.row(scratch.starts[position])))
         }
-        if !isDone, let last = order.last {
-            let farthest = SketchKey.make(entries.square(last, scratch), last)
+        if !isDone, scratch.starts.count > 0 {
+            let farthest = scratch.starts[scratch.starts.count - 1]
             for number in entries.nodes.indices {
                 let square = entries.square(number, scratch)
                 guard SketchKey.make(square, number) > farthest, !Self.isOutOfReach(square, scratch) else { continue }

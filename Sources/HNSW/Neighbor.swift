@@ -18,7 +18,7 @@ package struct SearchReport: Sendable, Hashable {
     package enum Method: String, Sendable, Codable {
         /// A walk of the graph on int8 codes, re-ranked on f32.
         case graph
-        /// All rows that the filter keeps, on int8 codes, re-ranked on f32.
+        /// The rows that the filter keeps, cell by cell on sketches or all of them on int8 codes, re-ranked on f32.
         case scan
         /// All rows that may be in the answer, on f32.
         case exact
