@@ -85,7 +85,7 @@ extension WriteTransaction {
     }
 }
 
-extension ReadTransaction {
+extension Transaction where Self: ~Copyable {
     /// Checks that the records of `meta` are those of the last commit, none changed and none missing. O(their bytes).
     ///
     /// - Throws: `corrupted`.

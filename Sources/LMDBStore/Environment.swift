@@ -141,7 +141,8 @@ package final class Environment: Sendable {
     /// written stays in memory until the commit.
     ///
     /// - Throws: `locked` (by another process, or this thread is writing already), `readOnly`, `notFound` (the file was
-    ///   removed), `mapFull`, `diskFull`, `io`, `transactionTooLarge`, and what `body` throws.
+    ///   removed), `mapFull`, `diskFull`, `io`, `transactionTooLarge`, `corrupted` (the records of `meta` are not those of
+    ///   the last commit), and what `body` throws.
     package func write<R>(waiting seconds: Double = 2, _ body: (inout WriteTransaction) throws -> R) throws -> R {
         guard mode != .readOnly else {
             throw StoreError(.readOnly, path: path, reason: "the database was opened for reading only")
@@ -151,6 +152,8 @@ package final class Environment: Sendable {
             var transaction = WriteTransaction(context: context)
             let result: R
             do {
+                // A commit on records that are not those of the last one would seal the damage.
+                try transaction.verifyMetaRecords()
                 result = try body(&transaction)
                 try transaction.countCommit()
             } catch {

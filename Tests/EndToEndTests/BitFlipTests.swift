@@ -92,13 +92,8 @@ struct BitFlipTests {
         }
         let after = try Data(contentsOf: URL(fileURLWithPath: path))
         // A header that says that the file is longer makes it longer.
-        if after.prefix(bytes.count) != bytes {
-            // Gene embeddings whose record is damaged are computed anew by the first question for them.
-            let again = try CommandLineTool.embdb.run(["verify", path])
-            #expect(
-                again.exitCode == 0 || again.lastErrorLine == verify.lastErrorLine,
-                "\(place): reading changed the file: \(verify.stderr) then \(again.stderr)")
-        }
+        let isUnchanged = after.prefix(bytes.count) == bytes
+        #expect(isUnchanged, "\(place): reading changed the file")
         return isFound
     }
 }

@@ -40,18 +40,38 @@ struct FaultTests {
         return Disk(megabytes: 1, in: folder) != nil
     }()
 
-    /// The commands that write to a database of computed embeddings, by what they are called here.
-    private static func writes(_ database: String, _ bench: Workbench, in folder: String) -> [(String, [String])] {
-        [
-            ("ingest", ["ingest", database, Workbench.fixture("more")]),
-            ("replace", ["ingest", database, Workbench.fixture("changed"), "--on-conflict", "replace"]),
-            ("group", ["genes", database, "--group-genes-by", "donor"]),
-            ("new", ["ingest", folder + "/new.embdb", Workbench.fixture("cells"), "--model", bench.model]),
-            (
-                "import",
-                ["import", folder + "/vectors.embdb", Workbench.fixture("many_embedded"), "--obsm", "X_model"]
-            ),
+    private struct Write {
+        let name: String
+        let arguments: [String]
+        /// The database that it writes.
+        let target: String
+    }
+
+    /// The commands that write to a database of computed embeddings, or one from it.
+    private static func writes(_ database: String, _ bench: Workbench, in folder: String) -> [Write] {
+        func write(_ name: String, _ arguments: String..., target: String? = nil) -> Write {
+            Write(name: name, arguments: arguments, target: target ?? database)
+        }
+        let (new, vectors, copy) = (folder + "/new.embdb", folder + "/vectors.embdb", folder + "/copy.embdb")
+        return [
+            write("ingest", "ingest", database, Workbench.fixture("more")),
+            write("replace", "ingest", database, Workbench.fixture("changed"), "--on-conflict", "replace"),
+            write("group", "genes", database, "--group-genes-by", "donor"),
+            write("delete", "delete", database, "--where", "disease == \"DCM\""),
+            write("compact", "compact", database),
+            write("backup", "backup", database, copy, target: copy),
+            write("new", "ingest", new, Workbench.fixture("cells"), "--model", bench.model, target: new),
+            write(
+                "import", "import", vectors, Workbench.fixture("many_embedded"), "--obsm", "X_model", target: vectors),
         ]
+    }
+
+    /// Puts the database back as it was, and removes what else a command wrote.
+    private func restore(_ database: String, _ saved: Data, after write: Write) throws {
+        for path in [write.target, write.target + "-lock", database + "-lock"] {
+            try? FileManager.default.removeItem(atPath: path)
+        }
+        try saved.write(to: URL(fileURLWithPath: database))
     }
 
     private func expectRefusal(_ result: CommandResult, _ words: [String]) {
@@ -84,47 +104,53 @@ struct FaultTests {
         try bench.ingest("cells", into: database)
         let before = try Contents(database)
         var failures = 0
-        for (name, arguments) in Self.writes(database, bench, in: disk.path) {
-            // Each begins with the same database.
-            let saved = try Data(contentsOf: URL(fileURLWithPath: database))
+        // Each begins with the same database.
+        let saved = try Data(contentsOf: URL(fileURLWithPath: database))
+        for write in Self.writes(database, bench, in: disk.path) {
             try disk.fill(leaving: free)
-            let result = try CommandLineTool.embdb.run(arguments)
+            let result = try CommandLineTool.embdb.run(write.arguments)
             if result.exitCode != 0 {
                 failures += 1
-                expectRefusal(result, ["full", "No space left"])
-                try expectSame(database, as: before, "\(name), \(free) bytes free,")
+                expectRefusal(result, ["full", "No space left", "are free"])
+                try expectSame(database, as: before, "\(write.name), \(free) bytes free,")
             }
             disk.clear()
-            let again = try CommandLineTool.embdb.run(arguments)
-            #expect(again.exitCode == 0, "\(name), \(free) bytes free: \(again.stderr)")
-            for path in [arguments[1], database] {
+            // A deletion that had the room is done.
+            if result.exitCode != 0 || write.name != "delete" {
+                let again = try CommandLineTool.embdb.run(write.arguments)
+                #expect(again.exitCode == 0, "\(write.name), \(free) bytes free: \(again.stderr)")
+            }
+            for path in [write.target, database] {
                 #expect(try CommandLineTool.embdb.run(["verify", path]).exitCode == 0)
             }
-            for path in [arguments[1], arguments[1] + "-lock"] { try? FileManager.default.removeItem(atPath: path) }
-            try saved.write(to: URL(fileURLWithPath: database))
-            try? FileManager.default.removeItem(atPath: database + "-lock")
+            try restore(database, saved, after: write)
         }
-        #expect(failures >= (free < 10_000 ? 5 : 1))
+        #expect(failures >= (free < 10_000 ? 7 : 3))
     }
 
     @Test("A limit on the size of files is an error like a full disk, not the end by a signal")
     func fileSizeLimit() throws {
         let bench = try Workbench.filled()
         let before = try Contents(bench.database)
-        let kilobytes = (try Data(contentsOf: URL(fileURLWithPath: bench.database)).count + 30_000) / 1024
-        for (name, arguments) in Self.writes(bench.database, bench, in: bench.folder.path) {
-            let limit = ["ingest", "group", "replace"].contains(name) ? kilobytes : 300
+        let saved = try Data(contentsOf: URL(fileURLWithPath: bench.database))
+        var failures = 0
+        for write in Self.writes(bench.database, bench, in: bench.folder.path) {
+            let limit = ["ingest", "group", "replace", "delete"].contains(write.name) ? saved.count + 30_000 : 300_000
             let result = try CommandLineTool(path: "/bin/bash").run(
-                ["-c", "ulimit -f \(limit) && exec \"$0\" \"$@\"", CommandLineTool.embdb.path] + arguments)
+                ["-c", "ulimit -f \(limit / 1024) && exec \"$0\" \"$@\"", CommandLineTool.embdb.path]
+                    + write.arguments)
             // Pages that are free may do for a small one.
-            guard result.exitCode != 0 || name == "import" || name == "new" else { continue }
-            expectRefusal(result, ["ulimit -f"])
-            if arguments[1] == bench.database { try expectSame(bench.database, as: before, name) }
-            let restart = arguments[0] == "genes" ? [] : ["--restart"]
-            let again = try CommandLineTool.embdb.run(arguments + restart)
-            #expect(again.exitCode == 0, "\(name): \(again.stderr)")
-            break
+            if result.exitCode != 0 {
+                failures += 1
+                expectRefusal(result, ["ulimit -f"])
+                try expectSame(bench.database, as: before, write.name)
+                let restart = write.arguments[0] == "ingest" ? ["--restart"] : []
+                let again = try CommandLineTool.embdb.run(write.arguments + restart)
+                #expect(again.exitCode == 0, "\(write.name): \(again.stderr)")
+            }
+            try restore(bench.database, saved, after: write)
         }
+        #expect(failures >= 5)
     }
 
     @Test(
@@ -138,11 +164,17 @@ struct FaultTests {
         let before = try Contents(database)
         let bytes = try Data(contentsOf: URL(fileURLWithPath: database))
         try #require(disk.mayOnlyBeRead(true))
-        for (name, arguments) in Self.writes(database, bench, in: disk.path) {
-            let result = try CommandLineTool.embdb.run(arguments)
+        for write in Self.writes(database, bench, in: disk.path) {
+            let result = try CommandLineTool.embdb.run(write.arguments)
             expectRefusal(result, ["read-only", "may only be read", "permission"])
-            #expect(!FileManager.default.fileExists(atPath: disk.path + "/new.embdb"), "\(name)")
+            let isWritten = write.target != database && FileManager.default.fileExists(atPath: write.target)
+            #expect(!isWritten, "\(write.name)")
         }
+        // From there to a folder that may be written.
+        let copy = bench.file("copy.embdb")
+        let backup = try CommandLineTool.embdb.run(["backup", database, copy])
+        #expect(backup.exitCode == 0, "\(backup.stderr)")
+        try expectSame(copy, as: before, "backup")
         try expectSame(database, as: before, "a refused command")
         #expect(try CommandLineTool.embdb.run(["nearest", database, "--cell", "cell0"]).exitCode == 0)
         #expect(try CommandLineTool.embdb.run(["verify", database]).exitCode == 0)
@@ -178,6 +210,35 @@ struct FaultTests {
                 #expect(isUnchanged, "\(length) bytes, \(arguments[0])")
             }
         }
+    }
+
+    @Test("Where a record is not that of the last commit, every verb that would write over it is refused")
+    func damagedRecord() throws {
+        let bench = try Workbench.filled()
+        _ = try bench.ask("genes", "--gene", "TTN")
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: bench.database))
+        // A record that is computed anew where it is damaged.
+        var count = 0
+        var places = bytes[...]
+        while let found = places.range(of: Data("genes.counted".utf8)) {
+            bytes[found.upperBound + 4] ^= 1
+            places = bytes[found.upperBound...]
+            count += 1
+        }
+        try #require(count > 0)
+        try bytes.write(to: URL(fileURLWithPath: bench.database))
+        func isUnchanged() throws -> Bool { try Data(contentsOf: URL(fileURLWithPath: bench.database)) == bytes }
+        let verify = try bench.run("verify", bench.database)
+        #expect(verify.exitCode == 1 && verify.stderr.contains("table meta"), "\(verify.stderr)")
+        for write in Self.writes(bench.database, bench, in: bench.folder.path) where write.target == bench.database {
+            let result = try CommandLineTool.embdb.run(write.arguments)
+            expectRefusal(result, ["not those of the last commit", "damaged"])
+            #expect(try isUnchanged(), "\(write.name)")
+        }
+        // Only read, the embeddings of genes are computed anew.
+        let genes = try bench.run("genes", bench.database, "--gene", "TTN")
+        #expect(genes.exitCode == 0 && genes.stderr.contains("not kept"), "\(genes.stderr)")
+        #expect(try isUnchanged())
     }
 
     @Test("Where a page leads out of the file, a verb ends with an error that names verify, and verify names the page")

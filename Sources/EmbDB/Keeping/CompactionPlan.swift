@@ -22,6 +22,8 @@ struct CompactionPlan {
     /// - Throws: ``EmbDBError/Code/pendingIngest`` while an ingest is unfinished, `corrupted`.
     init(_ transaction: borrowing ReadTransaction, path: String) throws {
         self.path = path
+        // What is copied gets a seal of its own.
+        try transaction.verifyMetaRecords()
         old = try MetaRecords.state(transaction)
         // It holds row numbers, and its batches may be under way.
         try MetaRecords.refusePending(old, path: path, in: transaction)
