@@ -13,6 +13,7 @@ extension HNSWIndex {
     ) -> [SearchResult] {
         precondition(queries.rows == 0 || queries.columns == set.dimension, "queries of another dimension")
         let plan = SearchPlan(self, k: k, ef: ef, keeping: keeping)
+        let order = order(of: queries, plan, threads: threads)
         var answers = [SearchResult](repeating: .nothing, count: queries.rows)
         // Few queries for each thread are better shared out one by one.
         let grain = max(1, min(Self.grain, queries.rows / max(1, threads)))
@@ -21,31 +22,31 @@ extension HNSWIndex {
             Parallel.forEach(
                 (queries.rows + grain - 1) / grain, threads: threads, makeState: { ScratchGroup(count: Self.inFlight) }
             ) { (group: inout ScratchGroup, chunk: Int) in
-                let rows = chunk * grain..<min(queries.rows, (chunk + 1) * grain)
-                search(queries, rows, plan, group) { answers[$0] = $1 }
+                let chunk = order[chunk * grain..<min(queries.rows, (chunk + 1) * grain)]
+                search(queries, chunk, plan, group) { answers[$0] = $1 }
             }
         }
         return answers
     }
 
-    /// The queries `range`, several in flight; hands out each answer with its query's number.
+    /// The queries `numbers`, several in flight; hands out each answer with its query's number.
     private func search(
-        _ queries: Matrix, _ range: Range<Int>, _ plan: SearchPlan, _ group: borrowing ScratchGroup,
+        _ queries: Matrix, _ numbers: ArraySlice<Int>, _ plan: SearchPlan, _ group: borrowing ScratchGroup,
         _ answer: (Int, SearchResult) -> Void
     ) {
         withGraph { graph in
             queries.values.withUnsafeBufferPointer { values in
                 plan.withFilter { filter in
                     guard let base = values.baseAddress else { return }
-                    var next = range.lowerBound
+                    var next = numbers.startIndex
                     /// The queries of the scratches in use, which are the first ones.
                     var active: [Int] = []
                     func begin(_ slot: Int) {
-                        self.begin(base + next * queries.columns, plan, filter, graph, &group[slot])
+                        self.begin(base + numbers[next] * queries.columns, plan, filter, graph, &group[slot])
                         next += 1
                     }
-                    while active.count < group.count, next < range.upperBound {
-                        active.append(next)
+                    while active.count < group.count, next < numbers.endIndex {
+                        active.append(numbers[next])
                         begin(active.count - 1)
                     }
                     while !active.isEmpty {
@@ -56,8 +57,8 @@ extension HNSWIndex {
                                 continue
                             }
                             answer(active[slot], finish(plan, filter, graph, &group[slot]))
-                            if next < range.upperBound {
-                                active[slot] = next
+                            if next < numbers.endIndex {
+                                active[slot] = numbers[next]
                                 begin(slot)
                                 slot += 1
                             } else {

@@ -90,6 +90,34 @@ struct GraphTests {
         #expect(isSame)
     }
 
+    @Test("a batch that is long enough to be sorted gives the answers of one query after another, in their order")
+    func sortedBatch() {
+        let vectors = TestVectors(Self.cells.vectors, metric: .cosine, count: 3000)
+        var parameters = HNSWParameters()
+        parameters.medoids = 64
+        let graph = HNSWBuilder(vectors.set, parameters: parameters).build(threads: 2)
+        let index = HNSWIndex(set: vectors.set, graph: graph)
+        let (count, dimension) = (64 * 4 + 45, Self.dimension)
+        let queries = Matrix(
+            rows: count, columns: dimension,
+            values: Array(Self.cells.vectors.values[(3000 * dimension)...].prefix(count * dimension)))
+        var filter = Bitmap(count: 3000)
+        for row in stride(from: 0, to: 3000, by: 4) { filter[row] = true }
+        for keeping in [nil, filter] {
+            var scratch = SearchScratch()
+            let alone = (0..<count).map { query in
+                index.search(
+                    Array(queries.values[query * dimension..<(query + 1) * dimension]), k: 10, ef: 24,
+                    keeping: keeping, scratch: &scratch)
+            }
+            for threads in [1, 2] {
+                let together = index.search(queries: queries, k: 10, ef: 24, keeping: keeping, threads: threads)
+                let isSame = alone == together
+                #expect(isSame, "\(threads) threads")
+            }
+        }
+    }
+
     @Test("filters of every size, random and correlated with the query, reach recall@10 of 0.99")
     func filters() {
         let vectors = TestVectors(Self.cells.vectors, metric: .cosine, count: Self.count)

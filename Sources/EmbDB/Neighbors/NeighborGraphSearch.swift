@@ -16,8 +16,8 @@ struct NeighborGraphSearch {
 
     /// More neighbors than anybody draws or clusters by; rows of that length are what memory is bounded for.
     private static let largestK = 10_000
-    /// Cells that are searched in one call: enough for all threads, few enough to stop soon.
-    private static let cellsAtOnce = 1024
+    /// Cells that are searched in one call: enough to be sorted, few enough to stop soon.
+    private static let cellsAtOnce = 16_384
     private static let cellsAtOnceExact = 64
 
     /// The rows of the cells, by place.
