@@ -10,7 +10,7 @@ struct FormatTests {
         .deletingLastPathComponent().appendingPathComponent("Indexes").path
 
     static let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
-        .filter { $0.hasPrefix("format-") && $0.hasSuffix(".embdb") }.sorted()
+        .filter { $0.hasPrefix("format-") && $0.hasSuffix(".embdb") && !$0.hasSuffix("-graph.embdb") }.sorted()
 
     /// A copy, since opening puts a lock file beside a database.
     private static func copy(_ name: String, in folder: TemporaryFolder) throws -> String {
@@ -71,5 +71,41 @@ struct FormatTests {
         #expect(ranking.map(\.cells) == [13, 3, 18])
         let shifts = [0.00175620, 0.00164513, -0.00097731]
         #expect(zip(ranking, shifts).allSatisfy { abs($0.shift - $1) < 1e-5 })
+    }
+
+    @Test("the graph of format 1 is whole, finds what a comparison of all vectors finds, and can be compacted")
+    func graph() throws {
+        let folder = try TemporaryFolder()
+        let path = try Self.copy("format-1-graph.embdb", in: folder)
+        #expect(try Database.verify(path).fault == nil)
+        let database = try Database.open(path, access: .readWrite)
+        let info = try database.info().index
+        #expect(info.indexed == 1100 && info.deleted == 85)
+
+        let queries = NearestQuery.cells(stride(from: 7, to: 1100, by: 100).map { "cell-\($0)" })
+        func answers(_ options: NearestOptions) throws -> (cells: [[String]], method: String) {
+            let answer = try database.nearest(queries, options: options)
+            return (answer.queries.map { $0.neighbors.map(\.cell) }, answer.search.method)
+        }
+        for filter in [nil, #"group != "g1""#, #"group in ["g2", "g3"]"#] {
+            var options = NearestOptions()
+            options.filter = filter
+            let found = try answers(options)
+            options.exact = true
+            #expect(try found.cells == answers(options).cells, "\(filter ?? "all")")
+            #expect(found.method == (filter == nil ? "graph" : found.method))
+        }
+        var options = NearestOptions()
+        options.k = 3
+        let first = try database.nearest(.cells(["cell-7"]), options: options).queries[0].neighbors
+        #expect(first.map(\.cell) == ["cell-323", "cell-156", "cell-71"])
+        #expect(zip(first, [0.080229, 0.089865, 0.101450] as [Float]).allSatisfy { abs($0.distance - $1) < 1e-6 })
+        let before = try answers(NearestOptions()).cells
+
+        _ = try database.compact()
+        let after = try database.info().index
+        #expect(after.indexed == 1015 && after.deleted == 0)
+        #expect(try Database.verify(path).fault == nil)
+        #expect(try answers(NearestOptions()).cells == before)
     }
 }
