@@ -30,7 +30,7 @@ extension Database {
                     fileBytes: Int(try environment.fileBytes()),
                     index: .init(
                         indexed: indexed, tail: state.rows - indexed, deleted: state.rows - live.population,
-                        recommendedEf: snapshot?.recommendedEf),
+                        recommendedEf: snapshot?.recommendedEf, recall: snapshot?.recall),
                     memory: memory,
                     pendingIngest: pending.map {
                         .init(sources: $0.sources, cellsWritten: $0.state.rows - state.rows)

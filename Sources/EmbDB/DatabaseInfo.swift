@@ -10,6 +10,9 @@ public struct DatabaseInfo: Sendable {
         public let deleted: Int
         /// Chosen for recall@10 ≥ 0.99; nil without a graph.
         public let recommendedEf: Int?
+        /// The recall@10 that it reached on a sample of the stored cells; nil without a graph. Below 0.99 searches for which no
+        /// ef is given compare all cells.
+        public let recall: Double?
     }
 
     /// Physical memory (RSS) after the first query, as Linux counts it.

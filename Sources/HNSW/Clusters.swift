@@ -39,13 +39,15 @@ struct Clusters {
     /// Rows that a basis is learned from; 64 directions need no more.
     private static let basisSample = 4096
 
-    func sketchBasis(in rows: VectorRows, seed: UInt64, threads: Int) -> SketchBasis {
+    /// nil where the vectors are too short to have one.
+    func sketchBasis(in rows: VectorRows, seed: UInt64, threads: Int) -> SketchBasis? {
         let step = max(1, sample.count / Self.basisSample)
         let positions = Array(stride(from: 0, to: sample.count, by: step))
         let chosen = positions.map { sample[$0] }
         let basis = SketchBasis(of: chosen, in: rows, seed: seed, threads: threads) { index, centre in
             centres.decode(SortKey.row(keys[positions[index]]), to: centre)
         }
+        guard basis.isPossible else { return nil }
         return basis.judged(on: chosen, in: rows, threads: threads)
     }
 }

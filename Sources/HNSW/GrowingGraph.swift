@@ -237,7 +237,7 @@ final class GrowingGraph: @unchecked Sendable {
                 nearest[row] = UInt32(entries.nearest(stride: rows.codeStride, &scratch) ?? 0)
             }
         }
-        numbering = Numbering(byEntry: nearest, entries: medoids)
+        numbering = withGraph { Numbering(byEntry: nearest, entries: medoids, next: $0.nextIdentical) }
     }
 
     /// The finished graph, after ``number()``; the last call.

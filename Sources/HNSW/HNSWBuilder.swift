@@ -57,8 +57,10 @@ package struct HNSWBuilder {
                     max(1, min(parameters.medoids, fresh.count / 20)), of: fresh, in: rows,
                     seed: parameters.seed, threads: threads)
                 let medoids = clusters.medoids
-                if SketchBasis.isWorthwhile(rows) {
-                    growing.sketch(clusters.sketchBasis(in: rows, seed: parameters.seed, threads: threads))
+                if SketchBasis.isWorthwhile(rows),
+                    let basis = clusters.sketchBasis(in: rows, seed: parameters.seed, threads: threads)
+                {
+                    growing.sketch(basis)
                 }
                 let chosen = Set(medoids)
                 fresh.removeAll { chosen.contains($0) }

@@ -19,7 +19,8 @@ extension HNSWIndex {
     ///
     /// - Parameters:
     ///   - query: [dimension], finite.
-    ///   - ef: length of the beam; below `k` it counts as `k`.
+    ///   - ef: length of the beam; below `k` it counts as `k`. As long as the rows that may be in the answer, or longer, it
+    ///     has all of them compared on f32.
     ///   - keeping: rows that may be in the answer; all if nil.
     package func search(
         _ query: UnsafeBufferPointer<Float>, k: Int, ef: Int, keeping: Bitmap? = nil, scratch: inout SearchScratch
@@ -83,7 +84,7 @@ extension HNSWIndex {
             computed += rerank(graph, width: plan.width, filter: nil, followsChains: false, &scratch)
             if scratch.nearest.count == plan.k { return result(.scan, computed, scratch) }
         }
-        computed += scan(graph, width: SearchPlan.scanReranked(plan.k), plan.keeping, &scratch)
+        computed += scan(graph, width: plan.scanReranked, plan.keeping, &scratch)
         return result(.scan, computed, scratch)
     }
 

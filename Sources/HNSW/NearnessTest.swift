@@ -32,6 +32,8 @@ struct NearnessTest {
     /// The largest square with which a row may be nearer than `distance`.
     @inline(__always)
     func limit(_ distance: Float) -> Int32 {
-        Int32(min(max(0, distance) * share / unit + Self.rounding, 1e9))
+        let limit = max(0, distance) * share / unit + Self.rounding
+        // Not so for a NaN either, which a damaged file may lead to.
+        return limit < 1e9 ? Int32(limit) : 1_000_000_000
     }
 }

@@ -12,9 +12,14 @@ struct Numbering {
     /// - Parameters:
     ///   - nearest: for every row the row of the entry nearest to it.
     ///   - entries: the rows of all entries, each the first of its chain.
-    init(byEntry nearest: [UInt32], entries: [UInt32]) {
+    ///   - next: the row after a row in its chain of identical ones, which is a higher one.
+    init(byEntry nearest: [UInt32], entries: [UInt32], next: (Int) -> Int? = { _ in nil }) {
         var nearest = nearest
         for entry in entries { nearest[Int(entry)] = entry }
+        // Chains stay in one cell, also where two entries are equally near.
+        for row in nearest.indices {
+            if let next = next(row) { nearest[next] = nearest[row] }
+        }
         var starts = [Int](repeating: 0, count: nearest.count + 1)
         for entry in nearest { starts[Int(entry) + 1] += 1 }
         for row in nearest.indices { starts[row + 1] += starts[row] }

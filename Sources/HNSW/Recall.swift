@@ -5,6 +5,9 @@ package enum Recall {
     /// Beam lengths that ``smallestEf(for:k:target:samples:seed:threads:)`` tries.
     package static let ladder = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
 
+    /// What an ef that is chosen is to reach.
+    package static let target = 0.99
+
     /// The share of the `k` nearest that `found` has. A row as near as the k-th of `truth` counts, whichever of equally
     /// near rows was taken. 1 where there is nothing to find.
     package static func recall(_ found: [Neighbor], truth: [Neighbor], k: Int) -> Double {
@@ -27,7 +30,7 @@ package enum Recall {
     ///
     /// - Complexity: `samples` exact searches, and as many walks a step of the ladder.
     package static func smallestEf(
-        for index: HNSWIndex, k: Int = 10, target: Double = 0.99, samples: Int = 200, seed: UInt64 = 1,
+        for index: HNSWIndex, k: Int = 10, target: Double = Recall.target, samples: Int = 200, seed: UInt64 = 1,
         threads: Int = Parallel.availableThreads
     ) -> (ef: Int, recall: Double) {
         do {
@@ -42,7 +45,8 @@ package enum Recall {
     ///
     /// - Throws: ``Stopped`` if `watch` says so.
     package static func smallestEf(
-        for index: HNSWIndex, k: Int = 10, target: Double = 0.99, samples: Int = 200, seed: UInt64 = 1, threads: Int,
+        for index: HNSWIndex, k: Int = 10, target: Double = Recall.target, samples: Int = 200, seed: UInt64 = 1,
+        threads: Int,
         watch: BuildWatch?
     ) throws(Stopped) -> (ef: Int, recall: Double) {
         let set = index.set

@@ -33,12 +33,14 @@ struct SearchPlan {
         self.keeping = keeping
         matching = keeping?.population ?? count
         self.k = min(k, matching)
-        wanted = max(ef, self.k)
+        wanted = min(max(ef, self.k), max(1, count))
         width = Self.reranked(self.k, ef: wanted)
         let dilution = Double(count) / Double(max(1, matching))
         beam = keeping == nil ? wanted : min(index.graphCount, Int(Double(wanted) * dilution * 1.2))
         let isFaithful = index.sketches?.basis.isFaithful ?? false
-        if matching <= (isFaithful ? 2 * wanted : Self.exactLimit) || index.graphCount == 0 || self.k <= 0 {
+        if ef >= matching || matching <= (isFaithful ? 2 * wanted : Self.exactLimit) || index.graphCount == 0
+            || self.k <= 0
+        {
             method = .exact
         } else if isFaithful {
             method = dilution < Self.cellsFrom ? .graph : .scan
@@ -79,7 +81,7 @@ struct SearchPlan {
     /// their length need more of them, and so a long beam re-ranks more.
     private static func reranked(_ k: Int, ef: Int) -> Int { max(k + max(10, k / 5), ef / 4) }
     /// The same for a scan, where more of them cost next to nothing.
-    static func scanReranked(_ k: Int) -> Int { k + max(54, k / 2) }
+    var scanReranked: Int { max(k + max(54, k / 2), width) }
 
     /// Lends the filter's words; nil without a filter.
     @inline(__always)

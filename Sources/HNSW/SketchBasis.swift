@@ -52,8 +52,12 @@ package struct SketchBasis: Sendable, Equatable {
         unit = Float(bitPattern: words[2])
         offsets = words[3...].map { Float(bitPattern: $0) }
         directions = Array(bytes[(4 * numbers)...])
-        guard words[0] <= 1, factor.isFinite, unit.isFinite, factor > 0, unit > 0, offsets.allSatisfy(\.isFinite)
-        else { return nil }
+        guard words[0] <= 1, isPossible else { return nil }
+    }
+
+    /// Whether its numbers are such as floats have: those of very short vectors are not.
+    var isPossible: Bool {
+        factor.isFinite && factor > 0 && unit.isFinite && unit > 0 && offsets.allSatisfy(\.isFinite)
     }
 
     private init(unjudged basis: SketchBasis, isFaithful: Bool) {

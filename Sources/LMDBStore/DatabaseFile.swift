@@ -258,11 +258,18 @@ extension DatabaseFile {
                 advice: "make it first")
         }
         if creating && access(folder, F_OK) == 0 && access(folder, W_OK) != 0 && access(path, F_OK) != 0 {
-            return StoreError(
-                .permission, path: folder, systemCode: systemCode, reason: "no permission to write in the folder",
-                advice: "choose another folder, or change who may write there")
+            return mayNotWrite(errno, folder, advice: "choose another folder, or change who may write there")
         }
         return StoreError(systemCode: systemCode, path: path, doing: "opening the database")
+    }
+
+    /// The error for a folder in which no file can be made.
+    static func mayNotWrite(_ systemCode: CInt, _ folder: String, advice: String) -> StoreError {
+        StoreError(
+            .permission, path: folder, systemCode: systemCode,
+            reason: systemCode == EROFS
+                ? "the file system may only be read" : "no permission to write in the folder",
+            advice: systemCode == EROFS ? "choose a folder on another one" : advice)
     }
 
     /// Makes the name of a new file durable.

@@ -7,7 +7,7 @@ extension Environment {
     ///
     /// - Parameter body: is lent the last commit and the path at which it is to make the new database, which it closes.
     ///   What a former call left there is gone.
-    /// - Throws: `locked` (a writer, or another rewriting), `readOnly`, `permission`, `diskFull`, `io`, and what `body`
+    /// - Throws: `other` (a file of the user has the name that the new one needs), `locked` (a writer, or another rewriting), `readOnly`, `permission`, `diskFull`, `io`, and what `body`
     ///   throws.
     package func rewrite<R>(_ body: (borrowing ReadTransaction, String) throws -> R) throws -> R {
         guard mode != .readOnly else {
@@ -33,6 +33,7 @@ extension Environment {
         try file.checkMayReplace()
         let new = FileSwap.newFile(file.location)
         func removeNew() { for name in [new, new + "-lock"] { unlink(name) } }
+        try Leftover.remove(new)
         removeNew()
         do {
             let context = try lease.core.beginRead()
@@ -96,9 +97,8 @@ extension DatabaseFile {
         let folder = Self.folder(of: location)
         var status = stat()
         guard stat(folder, &status) == 0, access(folder, W_OK) == 0 else {
-            throw StoreError(
-                .permission, path: folder, reason: "no permission to write in the folder",
-                advice: "a new file is written there: change who may write in it")
+            throw Self.mayNotWrite(
+                errno, folder, advice: "a new file is written there: change who may write in it")
         }
         guard status.st_mode & S_ISVTX != 0, geteuid() != 0, geteuid() != status.st_uid else { return }
         for name in [location, location + "-lock"] where stat(name, &status) == 0 && status.st_uid != geteuid() {

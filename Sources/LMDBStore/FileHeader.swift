@@ -154,7 +154,7 @@ struct FileHeader {
         return Array(bytes.prefix(count))
     }
 
-    private static func isMeta(_ meta: [UInt8]) -> Bool {
+    static func isMeta(_ meta: [UInt8]) -> Bool {
         load(meta, 10, as: UInt16.self) & metaFlag != 0 && load(meta, 16, as: UInt32.self) == magic
     }
 

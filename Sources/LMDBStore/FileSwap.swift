@@ -38,7 +38,7 @@ struct FileSwap: Equatable {
     /// - Throws: `io`, `permission`.
     static func recover(_ location: String) throws(StoreError) {
         guard let current = inode(location), let swap = read(location), swap.new == current else {
-            unlink(newFile(location))
+            try Leftover.remove(newFile(location))
             unlink(newFile(location) + "-lock")
             guard unlink(path(location)) == 0 || errno == ENOENT else {
                 throw StoreError(systemCode: errno, path: path(location), doing: "cleaning up after a compaction")

@@ -8,7 +8,8 @@ package final class NewFile {
     package let descriptor: CInt
     private var isFinished = false
 
-    /// - Throws: `notFound` (no such folder), `permission`, `io`, `locked` (another process is writing it).
+    /// - Throws: `notFound` (no such folder), `permission`, `io`, `locked` (another process is writing it), `other` (a file of
+    ///   the user has the name that it needs meanwhile).
     package init(_ path: String) throws(StoreError) {
         self.path = path
         temporary = path + "-partial"
@@ -24,7 +25,7 @@ package final class NewFile {
                 throw StoreError(
                     .locked, path: path, reason: "another process is writing this file", advice: "name another one")
             }
-            unlink(temporary)
+            try Leftover.remove(temporary)
         }
         descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: path, doing: "making the file") }

@@ -230,6 +230,34 @@ struct VerbTests {
         try bench.refused(64, ["bench", "search", "--vectors", base, "--queries", queries, "--ef", "x"])
     }
 
+    @Test(
+        "where the graph finds too few of the nearest, that is said, and cells are compared one by one unless ef is given"
+    )
+    func tooAlike() throws {
+        var random = SplitMix64(state: 3)
+        let vectors = (0..<1200).map { _ in (0..<70).map { Float($0 % 7 - 3) + 0.001 * Float(random.uniform()) } }
+        let (base, database) = (bench.file("base.npy"), bench.file("alike.embdb"))
+        try NumPyFile.bytes(vectors).write(to: URL(fileURLWithPath: base))
+        let made = try bench.run(
+            "bench", "search", "--vectors", base, "--queries", base, "--metric", "l2", "--ef", "32", "--database",
+            database)
+        #expect(made.exitCode == 0 && made.stderr.contains("warning: "), "\(made.stderr)")
+        let info = try bench.run("info", database, "--format", "json").json()["index"]
+        #expect(info["ef"].int == 512)
+        #expect((info["recall"].double ?? 1) < 0.99)
+        func nearest(_ options: String...) throws -> (method: String?, cells: [String?]) {
+            let answer = try CommandLineTool.embdb.run(
+                ["nearest", database, "--cell", "7", "--cell", "900", "--format", "json"] + options
+            ).json()
+            let cells = answer["queries"].array.flatMap { $0["neighbors"].array.map { $0["cell"].string } }
+            return (answer["search"]["method"].string, cells)
+        }
+        let (found, exact) = (try nearest(), try nearest("--exact"))
+        #expect(found.method == "exact" && found.cells.count == 20)
+        #expect(found.cells == exact.cells)
+        #expect(try nearest("--ef", "64").method != "exact")
+    }
+
     @Test("bench search among some of the vectors, with vectors added, in a database that is kept and used again")
     func benchSearchFilters() throws {
         let vectors = try Contents(bench.database).vectors

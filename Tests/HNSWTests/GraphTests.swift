@@ -118,6 +118,60 @@ struct GraphTests {
         }
     }
 
+    @Test("rows of the same code stay in one cell, also where entries are equally near and f32 cannot tell")
+    func chains() throws {
+        var random = SeededRandom(seed: 5)
+        var values = Matrix(rows: 1500, columns: 72)
+        for row in 0..<750 {
+            for column in 0..<72 {
+                let value = 1000 + 0.01 * Float(random.uniform())
+                // Each twice, so that half of the rows hang on another.
+                values.values[row * 72 + column] = value
+                values.values[(row + 750) * 72 + column] = value
+            }
+        }
+        for metric in Metric.allCases {
+            let vectors = TestVectors(values, metric: metric)
+            let graph = HNSWBuilder(vectors.set).build(threads: 2)
+            try HNSWIndex(set: vectors.set, graph: graph).validate()
+        }
+    }
+
+    @Test(
+        "vectors near the smallest and the largest that a float can hold are built and searched",
+        arguments: [1e-40, 1e-23, 1e-12, 1e12, 1e17])
+    func extremeLengths(length: Float) throws {
+        var values = Self.cells.vectors
+        for index in values.values.indices { values.values[index] *= length }
+        for metric in [Metric.l2, .ip] {
+            let vectors = TestVectors(values, metric: metric, count: 1200)
+            let graph = HNSWBuilder(vectors.set).build(threads: 2)
+            let index = HNSWIndex(set: vectors.set, graph: graph)
+            try index.validate()
+            let answers = index.search(queries: Self.queries, k: 10, ef: 20, threads: 2)
+            #expect(answers.allSatisfy { $0.neighbors.count == 10 })
+        }
+    }
+
+    @Test("where codes cannot tell rows apart, that is measured, and an ef as long as the rows compares all of them")
+    func tooAlike() {
+        var random = SeededRandom(seed: 6)
+        var values = Matrix(rows: 1300, columns: 80)
+        for row in 0..<1300 {
+            for column in 0..<80 {
+                values.values[row * 80 + column] = Float(column % 7 - 3) + 0.001 * Float(random.uniform())
+            }
+        }
+        let vectors = TestVectors(values, metric: .l2)
+        let graph = HNSWBuilder(vectors.set).build(threads: 2)
+        let index = HNSWIndex(set: vectors.set, graph: graph)
+        let chosen = Recall.smallestEf(for: index, threads: 2)
+        #expect(chosen.ef == Recall.ladder.last && chosen.recall < Recall.target)
+        let queries = Matrix(rows: 50, columns: 80, values: Array(values.values[..<(50 * 80)]))
+        let exact = answers(index, ef: 1300, queries: queries)
+        #expect(exact.recall == 1 && exact.methods == [.exact])
+    }
+
     @Test("filters of every size, random and correlated with the query, reach recall@10 of 0.99")
     func filters() {
         let vectors = TestVectors(Self.cells.vectors, metric: .cosine, count: Self.count)

@@ -72,12 +72,23 @@ import Testing
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
         #expect(!FileManager.default.fileExists(atPath: path + "-partial"))
         // A former copy that was killed between its two names keeps the one that it has.
-        let second = folder.file("second")
-        #expect(link(path, second + "-partial") == 0)
+        let (first, second) = (folder.file("first"), folder.file("second"))
+        try Self.copy(environment, to: first)
+        let kept = try Data(contentsOf: URL(fileURLWithPath: first))
+        #expect(link(first, second + "-partial") == 0)
+        try environment.write { try Self.table.put([2], for: 2, in: &$0) }
         try Self.copy(environment, to: second)
-        #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: first)) == kept)
         #expect(try Environment.open(second, mode: .readOnly).read { try Self.table.value(for: 1, in: $0) } == [1])
         #expect(throws: StoreError.self) { try Self.copy(environment, to: folder.file("nowhere/copy")) }
+        // The name that it has meanwhile may be a file of the user's; an empty one is what a kill leaves.
+        let fourth = folder.file("fourth")
+        try "mine".write(toFile: fourth + "-partial", atomically: false, encoding: .utf8)
+        #expect(throws: StoreError.self) { try Self.copy(environment, to: fourth) }
+        #expect(try String(contentsOfFile: fourth + "-partial", encoding: .utf8) == "mine")
+        try Data().write(to: URL(fileURLWithPath: fourth + "-partial"))
+        try Self.copy(environment, to: fourth)
+        #expect(!FileManager.default.fileExists(atPath: fourth + "-partial"))
         let held = try NewFile(folder.file("third"))
         #expect(throws: StoreError.self) { _ = try NewFile(folder.file("third")) }
         _ = consume held

@@ -84,7 +84,7 @@ import Testing
         try Self.put(1, 1, environment)
         let before = try Data(contentsOf: URL(fileURLWithPath: path))
         // What a killed one left.
-        try Data("half".utf8).write(to: URL(fileURLWithPath: path + "-compact"))
+        try before.prefix(before.count / 2).write(to: URL(fileURLWithPath: path + "-compact"))
         #expect(throws: Failure.self) {
             try environment.rewrite { _, new in
                 #expect(!FileManager.default.fileExists(atPath: new))
@@ -98,6 +98,10 @@ import Testing
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
         #expect(try Self.names(folder) == ["a.embdb", "a.embdb-lock"])
+        try "mine".write(toFile: path + "-compact", atomically: false, encoding: .utf8)
+        #expect(code { try environment.rewrite { _, _ in } } == .other)
+        #expect(try String(contentsOfFile: path + "-compact", encoding: .utf8) == "mine")
+        try FileManager.default.removeItem(atPath: path + "-compact")
         try Self.put(2, 2, environment)
         let reading = try Environment.open(path, mode: .readOnly)
         #expect(code { try reading.rewrite { _, _ in } } == .readOnly)

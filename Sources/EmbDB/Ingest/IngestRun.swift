@@ -313,7 +313,7 @@ extension PendingIngest {
     /// The error for whoever wants to start something else.
     func isInTheWay(
         of visible: DatabaseState, path: String,
-        advice: String = "run that command again to finish it, or give --restart to drop it"
+        advice: String = "wait if it is running; else run that command again to finish it, or give --restart to drop it"
     ) -> EmbDBError {
         EmbDBError(
             .pendingIngest,

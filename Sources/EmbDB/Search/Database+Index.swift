@@ -61,7 +61,13 @@ extension Database {
                     for: HNSWIndex(set: snapshot.set, graph: graph), threads: threads,
                     watch: control.watch(unit: "searches", phase: "choosing ef"))
                 let description = IndexDescription(
-                    rows: graph.count, entries: graph.medoids, recommendedEf: chosen.ef)
+                    rows: graph.count, entries: graph.medoids, recommendedEf: chosen.ef, recall: chosen.recall)
+                if !description.isReliable {
+                    control.warning(
+                        "the embeddings differ too little, or too much in length, for a search by the graph: it finds "
+                            + "\(Int(chosen.recall * 100)) % of the "
+                            + "nearest (\(path)); searches compare all cells unless --ef is given")
+                }
                 try environment.write { transaction in
                     // Rows may have other numbers since: the graph is of no use then.
                     guard try MetaRecords.state(transaction).compactions == snapshot.state.compactions else { return }

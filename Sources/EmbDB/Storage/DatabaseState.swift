@@ -1,3 +1,4 @@
+internal import HNSW
 internal import Foundation
 
 /// What a database holds at one commit: the record `state` of the table `meta`. Rows at or past ``rows`` belong to
@@ -109,8 +110,13 @@ struct IndexDescription: Codable, Equatable {
     var rows: Int
     /// Entry points.
     var entries: [UInt32]
-    /// The smallest ef that reached recall@10 ≥ 0.99 on a sample of the stored vectors.
+    /// The smallest ef that reached recall@10 ≥ 0.99 on a sample of the stored vectors, or the largest that was tried.
     var recommendedEf: Int
+    /// The recall@10 that it reached; nil in files of the first days.
+    var recall: Double?
+
+    /// Whether searches may go by the graph unless they are told to.
+    var isReliable: Bool { (recall ?? 1) >= Recall.target }
 
     /// As ``DatabaseState/isPossible``.
     var isPossible: Bool { (0...Int(Int32.max)).contains(rows) && (1...1 << 20).contains(recommendedEf) }

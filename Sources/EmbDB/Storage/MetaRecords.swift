@@ -58,7 +58,8 @@ enum MetaRecords {
     ) throws {
         guard let pending = try pending(transaction) else { return }
         throw pending.isInTheWay(
-            of: state, path: path, advice: "finish it first, or drop it by another ingest with --restart")
+            of: state, path: path,
+            advice: "wait if it is running; else finish it, or drop it by another ingest with --restart")
     }
 
     static func index(_ transaction: borrowing some Transaction & ~Copyable) throws -> IndexDescription? {

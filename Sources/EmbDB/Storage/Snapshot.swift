@@ -15,6 +15,9 @@ struct Snapshot {
     let index: HNSWIndex
     /// Chosen when the graph was built; nil without a graph.
     let recommendedEf: Int?
+    /// The recall@10 that it reached; nil without a graph, or where nobody measured it.
+    let recall: Double?
+    private let isReliable: Bool
 
     var set: VectorSet { index.set }
 
@@ -37,7 +40,10 @@ struct Snapshot {
             numbers: Self.graph(Layout.graphNumbers, description, rows: state.rows, transaction),
             medoids: graph.count > 0 ? description?.entries ?? [] : [],
             sketches: Self.sketches(dimension: settings.dimension, nodes: graph.count, transaction))
-        recommendedEf = index.graphCount > 0 ? description?.recommendedEf : nil
+        let used = index.graphCount > 0 ? description : nil
+        recommendedEf = used?.recommendedEf
+        recall = used?.recall
+        isReliable = used?.isReliable ?? true
     }
 
     static func noCells(_ state: DatabaseState, pending: PendingIngest?, path: String) -> EmbDBError {
@@ -72,8 +78,9 @@ struct Snapshot {
         return Sketches(basis: basis, table: table, count: rows.count)
     }
 
-    /// The beam's length where the caller names none.
-    var defaultEf: Int { recommendedEf ?? 64 }
+    /// The beam's length where the caller names none: as long as all rows, which are then compared one by one, where no
+    /// length that was tried finds what it should.
+    var defaultEf: Int { isReliable ? recommendedEf ?? 64 : state.rows }
 
     /// The model that made the embeddings.
     ///

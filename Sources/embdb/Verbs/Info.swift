@@ -45,6 +45,7 @@ struct Info: ParsableCommand {
                 .object([
                     ("indexed", .integer(info.index.indexed)), ("tail", .integer(info.index.tail)),
                     ("deleted", .integer(info.index.deleted)), ("ef", JSON(info.index.recommendedEf)),
+                    ("recall", info.index.recall.map(JSON.number) ?? .null),
                 ])
             ),
             (
@@ -82,6 +83,9 @@ struct Info: ParsableCommand {
             table.add("of it, pages of the file", .bytes(memory.mapped))
         }
         table.add("cells in the graph", .integer(info.index.indexed))
+        if let recall = info.index.recall, let ef = info.index.recommendedEf {
+            table.add("recall of the graph", .text("\(Int(recall * 100)) % at ef \(ef)"))
+        }
         table.add("cells compared one by one", .integer(info.index.tail))
         table.add("deleted cells", .integer(info.index.deleted))
         if let pending = info.pendingIngest {
