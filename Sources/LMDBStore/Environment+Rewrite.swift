@@ -7,8 +7,8 @@ extension Environment {
     ///
     /// - Parameter body: is lent the last commit and the path at which it is to make the new database, which it closes.
     ///   What a former call left there is gone.
-    /// - Throws: `other` (a file of the user has the name that the new one needs), `locked` (a writer, or another rewriting), `readOnly`, `permission`, `diskFull`, `io`, and what `body`
-    ///   throws.
+    /// - Throws: `other` (a file of the user has the name that the new one needs), `locked` (a writer, or another
+    ///   rewriting), `readOnly`, `permission`, `diskFull`, `io`, and what `body` throws.
     package func rewrite<R>(_ body: (borrowing ReadTransaction, String) throws -> R) throws -> R {
         guard mode != .readOnly else {
             throw StoreError(.readOnly, path: path, reason: "the database was opened for reading only")

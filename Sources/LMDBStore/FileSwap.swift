@@ -38,7 +38,8 @@ struct FileSwap: Equatable {
     /// - Throws: `io`, `permission`.
     static func recover(_ location: String) throws(StoreError) {
         guard let current = inode(location), let swap = read(location), swap.new == current else {
-            try Leftover.remove(newFile(location))
+            // A file of the user's stays, and keeps nobody from opening the database.
+            try? Leftover.remove(newFile(location))
             unlink(newFile(location) + "-lock")
             guard unlink(path(location)) == 0 || errno == ENOENT else {
                 throw StoreError(systemCode: errno, path: path(location), doing: "cleaning up after a compaction")

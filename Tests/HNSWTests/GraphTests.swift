@@ -1,3 +1,4 @@
+import Foundation
 import HNSW
 import Numerics
 import Synchronization
@@ -139,8 +140,10 @@ struct GraphTests {
 
     @Test(
         "vectors near the smallest and the largest that a float can hold are built and searched",
-        arguments: [1e-40, 1e-23, 1e-12, 1e12, 1e17])
-    func extremeLengths(length: Float) throws {
+        arguments: [-40, -23, -12, 12, 17])
+    func extremeLengths(exponent: Int) throws {
+        // Not as a literal: the compiler warns of one that is below the normal numbers.
+        let length = Float(pow(10, Double(exponent)))
         var values = Self.cells.vectors
         for index in values.values.indices { values.values[index] *= length }
         for metric in [Metric.l2, .ip] {

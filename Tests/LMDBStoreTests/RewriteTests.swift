@@ -168,6 +168,12 @@ import Testing
         try "embdb swap 1 4".write(toFile: path + "-swap", atomically: false, encoding: .utf8)
         #expect(try Self.value(1, Environment.open(path, mode: .readWrite)) == [1])
         #expect(try Self.names(folder) == ["a.embdb", "a.embdb-lock"])
+        // A file of the user's that has the new one's name stays, and keeps nobody from opening the database.
+        try "embdb swap 1 4".write(toFile: path + "-swap", atomically: false, encoding: .utf8)
+        try "mine".write(toFile: path + "-compact", atomically: false, encoding: .utf8)
+        #expect(try Self.value(1, Environment.open(path, mode: .readWrite)) == [1])
+        #expect(try Self.names(folder) == ["a.embdb", "a.embdb-compact", "a.embdb-lock"])
+        #expect(try String(contentsOfFile: path + "-compact", encoding: .utf8) == "mine")
     }
 
     @Test("What is written to a database that was removed or renamed is refused; it can still be read")

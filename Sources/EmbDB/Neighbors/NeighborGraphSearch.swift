@@ -57,7 +57,7 @@ struct NeighborGraphSearch {
     ///
     /// - Throws: what `body` throws; ``EmbDBError/Code/cancelled``.
     func forEachBatch(control: Control, _ body: (Batch) throws -> Void) throws {
-        let step = options.exact ? Self.cellsAtOnceExact : Self.cellsAtOnce
+        let step = comparesAll ? Self.cellsAtOnceExact : Self.cellsAtOnce
         for start in stride(from: 0, to: rows.count, by: step) {
             try control.checkCancelled("stopped; nothing was written")
             control.progress(.init(unit: "cells", phase: "finding neighbors", done: start, total: rows.count))
@@ -66,6 +66,9 @@ struct NeighborGraphSearch {
         control.progress(.init(unit: "cells", phase: "finding neighbors", done: rows.count, total: rows.count))
     }
 
+    /// Also where the graph is not to be relied on; then some thousand cells take long.
+    private var comparesAll: Bool { options.exact || (options.ef ?? snapshot.defaultEf) >= rows.count }
+
     private func batch(_ cells: Range<Int>) -> Batch {
         let own = Array(rows[cells])
         let queries = ResolvedQueries(rows: own, set: snapshot.set).vectors
@@ -73,7 +76,7 @@ struct NeighborGraphSearch {
         let wanted = min(options.k, rows.count) + 1
         let keepsAll = rows.count == keeping.count
         let found =
-            options.exact
+            comparesAll
             ? ExactSearch.search(
                 snapshot.set, queries: queries, k: wanted, keeping: keepsAll ? nil : keeping, threads: options.threads)
             : snapshot.index.search(

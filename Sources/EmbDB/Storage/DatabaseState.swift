@@ -1,5 +1,5 @@
-internal import HNSW
 internal import Foundation
+internal import HNSW
 
 /// What a database holds at one commit: the record `state` of the table `meta`. Rows at or past ``rows`` belong to
 /// an unfinished ingest and are seen by nobody.
