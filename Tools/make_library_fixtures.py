@@ -118,6 +118,13 @@ def typed(folder):
     write(os.path.join(folder, "typed.h5ad"), matrix, obs, pd.DataFrame(index=ensembl(range(1, 6))))
 
 
+def floats(folder):
+    """n_genes as pandas has it where a value is missing: floats."""
+    matrix = np.eye(4, 5, dtype=np.uint8)
+    obs = pd.DataFrame({"n_genes": [25.0, np.nan, 25.5, -0.0]}, index=[f"f{i}" for i in range(4)])
+    write(os.path.join(folder, "floats.h5ad"), matrix, obs, pd.DataFrame(index=ensembl(range(1, 6))))
+
+
 def broken(folder):
     """A count of 1.5 in row 200 of layers/broken; X is whole."""
     random = np.random.default_rng(3)
@@ -210,5 +217,5 @@ if __name__ == "__main__":
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(
         os.path.dirname(__file__), "..", "Tests", "EmbDBTests", "Fixtures")
     os.makedirs(folder, exist_ok=True)
-    for make in (small, other, typed, broken, large, groups, vectors, long):
+    for make in (small, other, typed, floats, broken, large, groups, vectors, long):
         make(folder)

@@ -95,6 +95,13 @@ struct DatabaseCheck {
                 try StoredCells.ranking(ofRow: row, vocabularyCount: vocabularyCount, into: &cell, in: transaction)
             }
         }
+        // Those of deleted cells too: a changed one would lead to a cell that is there.
+        let rows = try MetaRecords.pending(transaction)?.state.rows ?? snapshot.state.rows
+        try Layout.rowOfCell.forEach(in: transaction) { id, row in
+            guard row < UInt64(rows), try StoredCells.id(ofRow: Int(row), in: transaction) == id else {
+                throw fault("cell \(id) leads to row \(row), which is another one's")
+            }
+        }
         return snapshot.state.rows
     }
 

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LMDBStore
 internal import Numerics
 
@@ -36,6 +37,7 @@ public struct Database: Sendable {
                 case .readWrite: .readWrite
                 case .create: .create
                 }
+            if access == .create, Glibc.access(path, F_OK) != 0 { try requireOwnName(path) }
             let environment = try Environment.open(path, mode: mode)
             if try environment.read({ try MetaRecords.format($0, path: path) }) == nil, access == .create {
                 try environment.write { transaction in
@@ -47,5 +49,14 @@ public struct Database: Sendable {
             }
             return Database(path: path, environment: environment)
         }
+    }
+
+    /// - Throws: ``EmbDBError/Code/usage`` for a name that belongs to a file beside a database.
+    static func requireOwnName(_ path: String) throws(EmbDBError) {
+        guard let ending = Leftover.endings.first(where: path.hasSuffix) else { return }
+        throw EmbDBError(
+            .usage,
+            "a file whose name ends in \(ending) belongs to the database of the name before it (\(path)): choose another "
+                + "name")
     }
 }

@@ -188,7 +188,15 @@ final class DatabaseFile: Sendable {
 }
 
 extension DatabaseFile {
-    /// Checks the header, that the newest commit is the one that it shows, and that no page which holds something is past the end of the file.
+    /// The number of the last commit, by the header.
+    ///
+    /// - Throws: `notADatabase`, `versionMismatch`, `truncated`, `corrupted`, `io`.
+    func newestCommit() throws(StoreError) -> UInt64 {
+        try FileHeader(descriptor: descriptor, path: path).newest.transactionID
+    }
+
+    /// Checks the header, that the newest commit is the one that it shows, and that no page which holds something is past
+    /// the end of the file.
     ///
     /// LMDB writes no page that one transaction takes at the end of the file and gives back, so a sound file may be
     /// shorter than its header says. Our writer extends it after each commit (`extend`), in the same hold of the

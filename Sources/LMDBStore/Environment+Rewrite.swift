@@ -31,6 +31,7 @@ extension Environment {
             throw StoreError(.locked, path: path, reason: "the file was replaced meanwhile", advice: "try again")
         }
         try file.checkMayReplace()
+        try FileSwap.checkName(file.location)
         let new = FileSwap.newFile(file.location)
         func removeNew() { for name in [new, new + "-lock"] { unlink(name) } }
         try Leftover.remove(new)

@@ -78,6 +78,8 @@ package final class Environment: Sendable {
             defer { PlaceLock.opening.release(file.descriptor) }
             guard file.isCurrent else { continue }
             if FileSwap.isPending(file.location), file.isWritable {
+                // Others that open it as well must not keep each other from it.
+                PlaceLock.opening.release(file.descriptor)
                 switch PlaceLock.opening.take(file.descriptor, exclusive: true, waiting: 10) {
                 case .taken where file.isCurrent && FileSwap.isPending(file.location):
                     try FileSwap.recover(file.location)
@@ -102,6 +104,12 @@ package final class Environment: Sendable {
                     }
                     registry[file.identity] = (entry.core, entry.owners + 1)
                     return .success(entry.core)
+                }
+                // In one process LMDB's locks on that file would end with the first of the two that is closed.
+                if let lockFile = LockFile.identity(file.location + "-lock"), try !file.isUnbegun(),
+                    registry.values.contains(where: { $0.core.lockFile == lockFile })
+                {
+                    throw LockFile.isOfAnotherFile(file)
                 }
                 let core = try EnvironmentCore(file: file, mode: mode)
                 registry[file.identity] = (core, 1)

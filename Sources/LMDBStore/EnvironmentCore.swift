@@ -18,6 +18,8 @@ final class EnvironmentCore: @unchecked Sendable {
     let canWrite: Bool
     /// Whether LMDB's `-lock` file is in use; without it readers hold a shared `flock`.
     let hasLockFile: Bool
+    /// Which file that is.
+    let lockFile: DatabaseFile.Identity?
     let pageSize: Int
     /// Lets one thread of this process write at a time, and knows which.
     private let writers: UnsafeMutablePointer<pthread_mutex_t>
@@ -37,7 +39,7 @@ final class EnvironmentCore: @unchecked Sendable {
         defer { if isNew { file.unlock() } }
         let opened: (environment: OpaquePointer, hasLockFile: Bool, isReadOnly: Bool)
         do throws(StoreError) {
-            opened = try Self.open(file, mode)
+            opened = try Self.open(file, mode, isNew: isNew)
         } catch {
             // Nothing may stay that looks like a damaged database.
             if isNew { _ = ftruncate(file.descriptor, 0) }
@@ -46,6 +48,7 @@ final class EnvironmentCore: @unchecked Sendable {
         }
         environment = opened.environment
         hasLockFile = opened.hasLockFile
+        lockFile = hasLockFile ? LockFile.identity(file.location + "-lock") : nil
         canWrite = !opened.isReadOnly
         var statistics = MDB_stat()
         mdb_env_stat(environment, &statistics)
@@ -99,13 +102,15 @@ final class EnvironmentCore: @unchecked Sendable {
     }
 
     private static func open(
-        _ file: DatabaseFile, _ mode: Environment.Mode
+        _ file: DatabaseFile, _ mode: Environment.Mode, isNew: Bool
     ) throws(StoreError) -> (environment: OpaquePointer, hasLockFile: Bool, isReadOnly: Bool) {
         let lockPath = file.location + "-lock"
         if file.isWritable {
             do throws(StoreError) {
                 try LockFile.reserve(lockPath)
-                return (try map(file, flags: 0), true, false)
+                if isNew { return (try map(file, flags: 0), true, false) }
+                guard let environment = try mapLocked(file, flags: 0) else { throw LockFile.isOfAnotherFile(file) }
+                return (environment, true, false)
             } catch  where mode == .readOnly && [.permission, .readOnly, .diskFull].contains(error.code) {
                 return (try map(file, flags: MDB_RDONLY | MDB_NOLOCK), false, true)
             }
@@ -116,10 +121,25 @@ final class EnvironmentCore: @unchecked Sendable {
                 advice: "check who owns it, or copy it to where it can be written")
         }
         // No lock file is put beside a database of somebody else.
-        if access(lockPath, R_OK | W_OK) == 0, !FileSwap.isPending(file.location) {
-            return (try map(file, flags: MDB_RDONLY), true, true)
+        if access(lockPath, R_OK | W_OK) == 0, !FileSwap.isPending(file.location),
+            let environment = try mapLocked(file, flags: MDB_RDONLY)
+        {
+            return (environment, true, true)
         }
         return (try map(file, flags: MDB_RDONLY | MDB_NOLOCK), false, true)
+    }
+
+    /// With its `-lock` file; nil if that is another file's.
+    private static func mapLocked(_ file: DatabaseFile, flags: CInt) throws(StoreError) -> OpaquePointer? {
+        let environment = try map(file, flags: flags)
+        do throws(StoreError) {
+            if try LockFile.agrees(environment, file, canWrite: flags & MDB_RDONLY == 0) { return environment }
+        } catch {
+            mdb_env_close(environment)
+            throw error
+        }
+        mdb_env_close(environment)
+        return nil
     }
 
     private static func map(_ file: DatabaseFile, flags: CInt) throws(StoreError) -> OpaquePointer {
@@ -218,7 +238,12 @@ extension EnvironmentCore {
             // LMDB allows one transaction at a time to open handles.
             try openHandles()
             let known = handles.withLock { $0.byName }
-            return TransactionContext(core: self, transaction: try begin(flags: 0), tables: known)
+            let transaction = try begin(flags: 0)
+            guard try file.newestCommit() &+ 1 == UInt64(mdb_txn_id(transaction)) else {
+                mdb_txn_abort(transaction)
+                throw LockFile.isOfAnotherFile(file)
+            }
+            return TransactionContext(core: self, transaction: transaction, tables: known)
         } catch {
             unlockWriters()
             throw error

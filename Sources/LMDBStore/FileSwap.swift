@@ -49,7 +49,17 @@ struct FileSwap: Equatable {
         try swap.finish(location)
     }
 
-    static func isPending(_ location: String) -> Bool { access(path(location), F_OK) == 0 }
+    /// Whether there is a note, or half of one. A file of the user's that is called so is none.
+    static func isPending(_ location: String) -> Bool {
+        guard let bytes = content(path(location)), bytes.count <= mostBytes else { return false }
+        return bytes.starts(with: start.utf8) || start.utf8.starts(with: bytes)
+    }
+
+    /// - Throws: `other` if a file of the user's has the note's name.
+    static func checkName(_ location: String) throws(StoreError) {
+        guard access(path(location), F_OK) == 0, !isPending(location) else { return }
+        throw Leftover.inTheWay(path(location))
+    }
 
     /// The new file has the name: the old one's `-lock` file goes, then the note.
     private func finish(_ location: String) throws(StoreError) {
@@ -63,8 +73,11 @@ struct FileSwap: Equatable {
 
     // MARK: The note
 
+    private static let start = "embdb swap 1 "
+    private static let mostBytes = 199
+
     /// The last character says that it is whole.
-    private var text: String { "embdb swap 1 \(old) \(new) \(lock) ." }
+    private var text: String { "\(Self.start)\(old) \(new) \(lock) ." }
 
     private func write(to note: String, _ location: String) throws(StoreError) {
         let descriptor = open(note, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
@@ -79,17 +92,22 @@ struct FileSwap: Equatable {
 
     /// nil if there is no note, or half of one: then nothing was renamed.
     private static func read(_ location: String) -> FileSwap? {
-        let descriptor = open(path(location), O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 200)
-        let count = bytes.withUnsafeMutableBytes { readFully(descriptor, $0, at: 0) }
-        guard count > 0 else { return nil }
-        let fields = String(decoding: bytes[..<count], as: UTF8.self).split(separator: " ")
+        guard let bytes = content(path(location)) else { return nil }
+        let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
         guard fields.count == 7, fields[..<3] == ["embdb", "swap", "1"], fields[6] == ".", let old = UInt64(fields[3]),
             let new = UInt64(fields[4]), let lock = UInt64(fields[5])
         else { return nil }
         return FileSwap(old: old, new: new, lock: lock)
+    }
+
+    /// The first ``mostBytes`` bytes and one more; nil if there is no file that can be read.
+    private static func content(_ path: String) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: mostBytes + 1)
+        let count = bytes.withUnsafeMutableBytes { readFully(descriptor, $0, at: 0) }
+        return count < 0 ? nil : Array(bytes[..<count])
     }
 
     private static func inode(_ path: String) -> UInt64? {

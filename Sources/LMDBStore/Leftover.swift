@@ -1,7 +1,10 @@
 internal import Glibc
 
 /// What a killed process left beside a database, under a name that was to be renamed.
-enum Leftover {
+package enum Leftover {
+    /// Endings of the names of files beside a database. A database of such a name could be taken for what they hold.
+    package static let endings = ["-lock", "-swap", "-compact", "-partial"]
+
     /// Removes a file that can be nothing but an unfinished database: empty, zeros, or with LMDB's mark.
     ///
     /// - Throws: `other` for a file of another kind, which is the user's.
@@ -19,7 +22,7 @@ enum Leftover {
         unlink(path)
     }
 
-    private static func inTheWay(_ path: String) -> StoreError {
+    static func inTheWay(_ path: String) -> StoreError {
         StoreError(
             .other, path: path, reason: "a file that embdb did not write has the name that the new one needs meanwhile",
             advice: "move it away")

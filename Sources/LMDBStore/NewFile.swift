@@ -13,10 +13,7 @@ package final class NewFile {
     package init(_ path: String) throws(StoreError) {
         self.path = path
         temporary = path + "-partial"
-        let folder = DatabaseFile.folder(of: path)
-        if access(folder, F_OK) != 0 {
-            throw StoreError(.notFound, path: folder, reason: "there is no such folder", advice: "make it first")
-        }
+        try Self.requireFolder(of: path)
         // What a killed process left is removed, not written over: it may have a second name.
         let former = open(temporary, O_RDWR | O_CLOEXEC)
         if former >= 0 {
@@ -30,6 +27,25 @@ package final class NewFile {
         descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: path, doing: "making the file") }
         _ = PlaceLock.rewriting.take(descriptor, exclusive: true, waiting: 0)
+    }
+
+    /// Whether a file can be made beside `path`; nothing stays.
+    ///
+    /// - Throws: `notFound` (no such folder), `permission`, `io`.
+    package static func probe(_ path: String) throws(StoreError) {
+        try requireFolder(of: path)
+        var name = Array("\(path)-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&name)
+        guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: path, doing: "making the file") }
+        close(descriptor)
+        unlink(name)
+    }
+
+    private static func requireFolder(of path: String) throws(StoreError) {
+        let folder = DatabaseFile.folder(of: path)
+        if access(folder, F_OK) != 0 {
+            throw StoreError(.notFound, path: folder, reason: "there is no such folder", advice: "make it first")
+        }
     }
 
     deinit {

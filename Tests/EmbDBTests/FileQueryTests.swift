@@ -91,6 +91,22 @@ struct FileQueryTests {
         }
     }
 
+    @Test("whole numbers are the same in a file that has them as floats, as where a value is missing")
+    func numbersAsFloats() throws {
+        let space = try Workspace()
+        let database = try space.ingested([Fixture.small])
+        let obs = try space.exports(database).obs
+        #expect(obs.contains { $0["n_genes"] == "25" })
+        var options = NearestOptions()
+        options.excludeSame = "n_genes"
+        options.k = 47
+        let answer = try database.nearest(.file(QueryFile(Fixture.floats)), options: options)
+        #expect(answer.queries.map(\.name) == ["f0", "f1", "f2", "f3"])
+        let others = obs.filter { $0["n_genes"] != "25" }.compactMap { $0["cell"] }
+        #expect(Set(answer.queries[0].neighbors.map(\.cell)) == Set(others))
+        for query in answer.queries.dropFirst() { #expect(query.neighbors.count == 47) }
+    }
+
     @Test("many cells go through in batches")
     func batches() throws {
         let space = try Workspace()

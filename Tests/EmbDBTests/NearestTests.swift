@@ -188,6 +188,23 @@ struct NearestTests {
         #expect(unknown?.message.contains("a-cell-1") == true)
     }
 
+    @Test("a query too long for a distance in f32 is refused, unless only its direction counts")
+    func tooLong() throws {
+        let space = try Workspace()
+        let vectors = [Fixture.embedding(row: 1), Fixture.embedding(row: 2).map { $0 * 1e37 }]
+        for metric in [EmbeddingMetric.cosine, .l2, .ip] {
+            let database = try ImportTests.imported(space, name: metric.rawValue) { $0.metric = metric }
+            #expect(try database.nearest(.vectors([vectors[0]])).queries.count == 1)
+            if metric == .cosine {
+                #expect(try database.nearest(.vectors(vectors)).queries[1].neighbors[0].cell == "v2")
+            } else {
+                let error = #expect(throws: EmbDBError.self) { _ = try database.nearest(.vectors(vectors)) }
+                #expect(error?.code == .usage)
+                #expect(error?.message.contains("query vector 1") == true, "\(error?.message ?? "")")
+            }
+        }
+    }
+
     @Test("a zero vector, a cell asked for twice and odd numbers of threads are no trouble")
     func oddities() throws {
         let (_, database, exports, _) = try Self.twins()

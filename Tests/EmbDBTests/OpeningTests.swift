@@ -75,6 +75,8 @@ struct OpeningTests {
                 (#""dimension":16"#, #""dimension":-5"#), (#""dimension":16"#, #""dimension":1152921504606846976"#),
                 (#""categoryCount":3"#, #""categoryCount":-1"#),
                 (#""categoryCount":3"#, #""categoryCount":1099511627776"#),
+                (#""cells":47"#, #""cells":-1"#), (#""cells":47"#, #""cells":4611686018427387904"#),
+                (#""firstRow":0"#, #""firstRow":-1"#), (#""firstRow":0"#, #""firstRow":1"#),
             ] {
                 #expect(text.contains(old))
                 let changed = Array(text.replacing(old, with: new).utf8)
@@ -85,6 +87,24 @@ struct OpeningTests {
                 #expect(try Database.verify(database.path).fault != nil, "\(new)")
             }
         }
+    }
+
+    @Test("no database is made under a name that belongs to files beside one")
+    func namesBeside() throws {
+        let space = try Workspace()
+        let database = try space.ingested([Fixture.small])
+        for ending in ["-lock", "-swap", "-compact", "-partial"] {
+            #expect(Self.code(space.path("new" + ending), .create) == .usage)
+            #expect(!FileManager.default.fileExists(atPath: space.path("new" + ending)))
+            let error = #expect(throws: EmbDBError.self) { _ = try database.backup(to: database.path + ending) }
+            #expect(error?.code == .usage && error?.message.contains(ending) == true, "\(error?.message ?? "")")
+        }
+        // A dry run of a backup leaves alone what has the name that the copy would need meanwhile.
+        _ = try database.backup(to: space.path("whole"))
+        try FileManager.default.moveItem(atPath: space.path("whole"), toPath: space.path("good-partial"))
+        _ = try database.backup(to: space.path("good"), dryRun: true)
+        #expect(try Database.verify(space.path("good-partial")).cells == 47)
+        #expect(!FileManager.default.fileExists(atPath: space.path("good")))
     }
 
     @Test("values opened on one file in one process see each other's commits; a read-only one cannot ingest")

@@ -1,5 +1,6 @@
 import EmbDB
 import Foundation
+import LMDBStore
 import Numerics
 import TestSupport
 import Testing
@@ -54,6 +55,22 @@ struct VerifyTests {
         }
         try "\(faults) \(whole) \(changed.count) \(changed.joined(separator: ","))"
             .write(toFile: path + "/result", atomically: true, encoding: .utf8)
+    }
+
+    @Test("the id of a deleted cell that leads to another one is damage")
+    func deletedCell() throws {
+        let space = try Workspace()
+        let database = try space.ingested([Fixture.small])
+        _ = try database.delete(where: #"cell == "cell-0""#)
+        #expect(try Database.verify(database.path).fault == nil)
+        let rows = Table<String, UInt64>("cells.row")
+        let environment = try Environment.open(database.path, mode: .readWrite)
+        for wrong: UInt64 in [1, 47, 1 << 40, .max] {
+            try environment.write { try rows.put(wrong, for: "cell-0", in: &$0) }
+            #expect(try Database.verify(database.path).fault?.contains("cell-0") == true, "\(wrong)")
+        }
+        try environment.write { try rows.put(0, for: "cell-0", in: &$0) }
+        #expect(try Database.verify(database.path).fault == nil)
     }
 
     @Test("a file that was cut off does not open, wherever it was cut")

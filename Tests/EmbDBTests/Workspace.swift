@@ -10,6 +10,8 @@ enum Fixture {
     static let other = path("other.h5ad")
     /// 4 cells whose `n_genes` is text.
     static let typed = path("typed.h5ad")
+    /// 4 cells whose `n_genes` are 25.0, missing, 25.5 and −0.0.
+    static let floats = path("floats.h5ad")
     /// 260 cells; row 200 of layers/broken holds 1.5.
     static let broken = path("broken.h5ad")
     /// 2,500 cells whose `part` is one (1,200), tail (200) or two (1,100).

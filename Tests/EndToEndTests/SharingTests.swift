@@ -5,6 +5,34 @@ import Testing
 /// Several processes at one database, and databases that cannot be written.
 @Suite(.serialized)
 struct SharingTests {
+    @Test("a copy that is put back while a process has the database open loses nothing")
+    func restored() throws {
+        let bench = try Workbench(.slow)
+        try bench.ingest("more")
+        let cell = try #require(Contents(bench.database).rows[0]["cell"])
+        let copy = bench.file("copy.embdb")
+        _ = try bench.ask("backup", copy)
+        let kept = try Data(contentsOf: URL(fileURLWithPath: copy))
+        for extraCommits in 0..<2 {
+            if extraCommits == 1 { _ = try bench.ask("delete", "--where", "cell == \"\(cell)\"") }
+            let holder = try CommandLineTool.embdb.start(["ingest", bench.database, Workbench.fixture("cells")])
+            _ = try bench.stopWithPendingCells(holder)
+            try FileManager.default.removeItem(atPath: bench.database)
+            try FileManager.default.copyItem(atPath: copy, toPath: bench.database)
+            for command in [
+                ["info", bench.database], ["verify", bench.database],
+                ["delete", bench.database, "--where", "cell == \"\(cell)\""], ["compact", bench.database],
+            ] {
+                try bench.refused(1, command, saying: "another one", "still has open", "end the processes")
+            }
+            holder.send(SIGCONT)
+            _ = try holder.wait()
+            #expect(try Data(contentsOf: URL(fileURLWithPath: bench.database)) == kept)
+            #expect(try bench.ask("info")["cells"].int == 40)
+            #expect(try bench.run("verify", bench.database).exitCode == 0)
+        }
+    }
+
     @Test("nearest answers from what was there while another process ingests")
     func readWhileWriting() throws {
         let bench = try Workbench(.slow)

@@ -90,8 +90,8 @@ import Testing
                 #expect(!FileManager.default.fileExists(atPath: new))
                 let half = try Environment.open(new, mode: .create)
                 try Self.put(1, 1, half)
-                #expect(code { try environment.write(waiting: 0.05) { _ in } } == .locked)
-                #expect(code { try environment.rewrite { _, _ in } } == .locked)
+                #expect(Self.code { try environment.write(waiting: 0.05) { _ in } } == .locked)
+                #expect(Self.code { try environment.rewrite { _, _ in } } == .locked)
                 #expect(try Self.value(1, environment) == [1])
                 throw Failure()
             }
@@ -99,16 +99,16 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
         #expect(try Self.names(folder) == ["a.embdb", "a.embdb-lock"])
         try "mine".write(toFile: path + "-compact", atomically: false, encoding: .utf8)
-        #expect(code { try environment.rewrite { _, _ in } } == .other)
+        #expect(Self.code { try environment.rewrite { _, _ in } } == .other)
         #expect(try String(contentsOfFile: path + "-compact", encoding: .utf8) == "mine")
         try FileManager.default.removeItem(atPath: path + "-compact")
         try Self.put(2, 2, environment)
         let reading = try Environment.open(path, mode: .readOnly)
-        #expect(code { try reading.rewrite { _, _ in } } == .readOnly)
-        try environment.write { _ in #expect(code { try environment.rewrite { _, _ in } } == .locked) }
+        #expect(Self.code { try reading.rewrite { _, _ in } } == .readOnly)
+        try environment.write { _ in #expect(Self.code { try environment.rewrite { _, _ in } } == .locked) }
     }
 
-    private func code(_ body: () throws -> Void) -> StoreError.Code? {
+    private static func code(_ body: () throws -> Void) -> StoreError.Code? {
         do { try body() } catch { return (error as? StoreError)?.code }
         return nil
     }
@@ -176,6 +176,64 @@ import Testing
         #expect(try String(contentsOfFile: path + "-compact", encoding: .utf8) == "mine")
     }
 
+    @Test("A file of the user's that has the note's name is no note, and stays")
+    func foreignNote() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("a.embdb")
+        let environment = try Environment.open(path, mode: .create)
+        try Self.put(1, 1, environment)
+        for text in ["my notes on exchanging cells", "embdb swap 1 " + String(repeating: "x", count: 400)] {
+            try text.write(toFile: path + "-swap", atomically: false, encoding: .utf8)
+            #expect(try Self.value(1, Environment.open(path, mode: .readWrite)) == [1])
+            #expect(Self.code { try Self.rewrite(environment) } == .other)
+            #expect(try String(contentsOfFile: path + "-swap", encoding: .utf8) == text)
+        }
+        #expect(try Self.names(folder) == ["a.embdb", "a.embdb-lock", "a.embdb-swap"])
+    }
+
+    /// A file with this many commits, value n at key n, and no `-lock` file.
+    private static func file(_ path: String, commits: UInt8) throws {
+        for number in 1...commits { try put(number, UInt32(number), Environment.open(path, mode: .create)) }
+        unlink(path + "-lock")
+    }
+
+    /// LMDB would show the commit before the last one, and the next one would undo that. `SharingTests` has it with two
+    /// processes.
+    @Test("A file that takes the name of one that is still open is refused until that is closed", arguments: [2, 3, 4])
+    func takenName(commits: UInt8) throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("a.embdb")
+        try Self.file(path, commits: 3)
+        try Self.file(folder.file("b"), commits: commits)
+        do {
+            let former = try Environment.open(path, mode: .readWrite)
+            #expect(try Self.value(3, former) == [3])
+            #expect(rename(folder.file("b"), path) == 0)
+            #expect(Self.code { _ = try Environment.open(path, mode: .readWrite) } == .locked)
+            #expect(Self.code { _ = try Self.value(1, former) } == .locked)
+            #expect(Self.code { try Self.put(9, 9, former) } == .locked)
+        }
+        let environment = try Environment.open(path, mode: .readWrite)
+        try Self.put(10, 10, environment)
+        #expect(try Self.value(UInt32(commits), environment) == [commits])
+    }
+
+    /// Each gave way to the other ones for ten seconds.
+    @Test("Many that open a file whose compaction was killed bring that to its end without waiting for each other")
+    func openedByMany() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("a.embdb")
+        try Self.put(1, 1, Environment.open(path, mode: .create))
+        try "embdb swap 1 4".write(toFile: path + "-swap", atomically: false, encoding: .utf8)
+        await withTaskGroup(of: StoreError.Code?.self) { group in
+            for _ in 0..<8 {
+                group.addTask { Self.code { _ = try Environment.open(path, mode: .readWrite) } }
+            }
+            for await code in group { #expect(code == nil) }
+        }
+        #expect(try Self.names(folder) == ["a.embdb", "a.embdb-lock"])
+    }
+
     @Test("What is written to a database that was removed or renamed is refused; it can still be read")
     func removed() throws {
         let folder = try TemporaryFolder()
@@ -183,7 +241,7 @@ import Testing
         let environment = try Environment.open(path, mode: .create)
         try Self.put(1, 1, environment)
         #expect(rename(path, folder.file("b.embdb")) == 0)
-        #expect(code { try Self.put(2, 2, environment) } == .notFound)
+        #expect(Self.code { try Self.put(2, 2, environment) } == .notFound)
         #expect(try Self.value(1, environment) == [1])
     }
 }

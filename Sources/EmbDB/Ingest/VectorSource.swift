@@ -39,7 +39,7 @@ struct VectorSource {
     }
 
     /// A squared distance of two vectors is at most four times as much, and has to be an f32.
-    private static let largestSquares = Double(Float.greatestFiniteMagnitude) / 5
+    static let largestSquares = Double(Float.greatestFiniteMagnitude) / 5
 
     /// Replaces `values` by the vectors of `rows` [rows.count, dimension].
     ///

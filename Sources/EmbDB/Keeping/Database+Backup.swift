@@ -22,8 +22,7 @@ extension Database {
             let (bytes, cells) = (Int(try environment.fileBytes()), try info().summary.cells)
             try requireRoom(for: bytes, beside: target)
             if dryRun {
-                // Whether it can be made there; it goes at once.
-                _ = try NewFile(target)
+                try NewFile.probe(target)
                 return BackupReport(cells: cells, bytes: bytes, seconds: 0)
             }
             let file = try NewFile(target)
@@ -46,6 +45,7 @@ extension Database {
 
     private func requireNew(_ target: String) throws(EmbDBError) {
         if target.isEmpty { throw EmbDBError(.usage, "the file to write has no name: give one") }
+        try Self.requireOwnName(target)
         var status = stat()
         guard lstat(target, &status) != 0 else {
             throw EmbDBError(

@@ -26,11 +26,15 @@ struct ComparableColumn {
             numbers = Dictionary(names.enumerated().map { ($1, UInt64($0)) }, uniquingKeysWith: { first, _ in first })
             read = { _ in nil }
         case .numbers(let all):
-            values = all.map { $0.isNaN ? nil : $0.bitPattern }
-            read = { Double($0)?.bitPattern }
+            // −0 is 0.
+            values = all.map { $0.isNaN ? nil : ($0 + 0).bitPattern }
+            read = { Double($0).flatMap { $0.isNaN ? nil : ($0 + 0).bitPattern } }
         case .integers(let all):
             values = all.map { $0 == .min ? nil : UInt64(bitPattern: $0) }
-            read = { Int64($0).map { UInt64(bitPattern: $0) } }
+            // A column with a missing value is one of floats in pandas: 1 is written 1.0 there.
+            read = { text in
+                (Int64(text) ?? Double(text).flatMap { Int64(exactly: $0) }).map { UInt64(bitPattern: $0) }
+            }
         case .text(let texts):
             var found: [String: UInt64] = [:]
             for case let text? in texts where found[text] == nil { found[text] = UInt64(found.count) }

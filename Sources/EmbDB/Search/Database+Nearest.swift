@@ -1,4 +1,5 @@
 internal import AnnData
+internal import HNSW
 internal import LMDBStore
 internal import Numerics
 
@@ -25,6 +26,7 @@ extension Database {
                         toCellsOf: file, named: query.centroidName, options, snapshot, control, transaction)
                 case .vectors(let vectors):
                     queries = try ResolvedQueries(vectors: vectors, dimension: snapshot.settings.dimension)
+                    try queries.requireComparable(snapshot.set.metric)
                 case .cells(let cells):
                     if cells.isEmpty { throw EmbDBError(.usage, "there is no query cell: name at least one") }
                     var rows: [Int] = []

@@ -36,6 +36,20 @@ struct ResolvedQueries {
         self.vectors = Matrix(rows: vectors.count, columns: dimension, values: vectors.flatMap { $0 })
     }
 
+    /// - Throws: ``EmbDBError/Code/usage`` for a vector that is so long that f32 has no distance for it.
+    func requireComparable(_ metric: Metric) throws(EmbDBError) {
+        guard metric != .cosine else { return }
+        for query in 0..<vectors.rows {
+            let squares = vectors[row: query].reduce(0) { $0 + Double($1) * Double($1) }
+            guard squares <= VectorSource.largestSquares else {
+                throw EmbDBError(
+                    .usage,
+                    "query vector \(query) has the length \(squares.squareRoot()), beyond what can be compared: scale it "
+                        + "down")
+            }
+        }
+    }
+
     /// Cells of a file.
     ///
     /// - Parameter texts: their values in the obs column whose equals are no neighbors; nil if there is none.

@@ -23,6 +23,9 @@ struct DatabaseState: Codable, Equatable {
     var isPossible: Bool {
         (0...Int(Int32.max)).contains(rows) && (1...1 << 16).contains(embedding?.dimension ?? 1)
             && columns.allSatisfy { (0...rows).contains($0.categoryCount) }
+            && ingests.allSatisfy {
+                (0...rows).contains($0.firstRow) && (0...rows - $0.firstRow).contains($0.cells)
+            }
     }
 }
 
@@ -93,6 +96,13 @@ struct PendingIngest: Codable, Equatable {
     var counts = IngestCounts()
     /// The obs column that gene embeddings are grouped by; nil for none.
     var groupGenesBy: String?
+
+    /// As ``DatabaseState/isPossible``.
+    var isPossible: Bool {
+        state.isPossible && (0...sources.count).contains(nextFile) && (0...Int(Int32.max)).contains(nextRow)
+            && firstRows.count <= sources.count && firstRows.allSatisfy { (0...state.rows).contains($0) }
+            && zip(firstRows, firstRows.dropFirst()).allSatisfy { $0 <= $1 }
+    }
 }
 
 /// What an ingest has done so far.

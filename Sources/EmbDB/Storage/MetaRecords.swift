@@ -48,7 +48,7 @@ enum MetaRecords {
 
     static func pending(_ transaction: borrowing some Transaction & ~Copyable) throws -> PendingIngest? {
         let pending: PendingIngest? = try get("pending", in: transaction)
-        guard pending?.state.isPossible ?? true else { throw damaged("pending") }
+        guard pending?.isPossible ?? true else { throw damaged("pending") }
         return pending
     }
 

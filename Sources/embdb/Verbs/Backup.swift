@@ -5,7 +5,8 @@ struct Backup: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "A checked copy of a database, also while others write to it.",
         discussion: """
-            A file that is there is never replaced. The copy is a database like any other: to go back to it, copy it.
+            A file that is there is never replaced. The copy is a database like any other.
+            To go back to it, end what uses the database, and copy it to where that was.
 
             Example: embdb backup heart.embdb heart-monday.embdb
             """)
