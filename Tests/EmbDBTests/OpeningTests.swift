@@ -96,7 +96,7 @@ struct OpeningTests {
         for ending in ["-lock", "-swap", "-compact", "-partial"] {
             #expect(Self.code(space.path("new" + ending), .create) == .usage)
             #expect(!FileManager.default.fileExists(atPath: space.path("new" + ending)))
-            let error = #expect(throws: EmbDBError.self) { _ = try database.backup(to: database.path + ending) }
+            let error = #expect(throws: EmbDBError.self) { _ = try database.backup(to: space.path("copy" + ending)) }
             #expect(error?.code == .usage && error?.message.contains(ending) == true, "\(error?.message ?? "")")
         }
         // A dry run of a backup leaves alone what has the name that the copy would need meanwhile.

@@ -45,7 +45,6 @@ extension Database {
 
     private func requireNew(_ target: String) throws(EmbDBError) {
         if target.isEmpty { throw EmbDBError(.usage, "the file to write has no name: give one") }
-        try Self.requireOwnName(target)
         var status = stat()
         guard lstat(target, &status) != 0 else {
             throw EmbDBError(
@@ -54,6 +53,7 @@ extension Database {
                     ? "the copy would be the database itself (\(target)): name another file"
                     : "there is a file already (\(target)): name another one, or remove that first")
         }
+        try Self.requireOwnName(target)
     }
 
     private func requireRoom(for bytes: Int, beside target: String) throws {
