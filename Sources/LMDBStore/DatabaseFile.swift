@@ -11,6 +11,18 @@ final class DatabaseFile: Sendable {
     struct Identity: Hashable, Sendable {
         let device: UInt64
         let inode: UInt64
+
+        init(_ status: stat) {
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+        }
+
+        /// What a path leads to; nil for nothing.
+        init?(of path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            self.init(status)
+        }
     }
 
     let descriptor: CInt
@@ -58,7 +70,7 @@ final class DatabaseFile: Sendable {
         location = known ?? Self.resolved(path)
         isWritable = writable
         isCreated = created
-        identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+        identity = Identity(status)
     }
 
     deinit { close(descriptor) }
@@ -73,11 +85,7 @@ final class DatabaseFile: Sendable {
     var isCurrent: Bool { currentIdentity == identity }
 
     /// What the path leads to now; nil for nothing.
-    var currentIdentity: Identity? {
-        var status = stat()
-        guard stat(location, &status) == 0 else { return nil }
-        return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    }
+    var currentIdentity: Identity? { Identity(of: location) }
 
     /// Bytes in the file now.
     func size() throws(StoreError) -> UInt64 {

@@ -106,7 +106,7 @@ package final class Environment: Sendable {
                     return .success(entry.core)
                 }
                 // In one process LMDB's locks on that file would end with the first of the two that is closed.
-                if let lockFile = LockFile.identity(file.location + "-lock"), try !file.isUnbegun(),
+                if let lockFile = DatabaseFile.Identity(of: file.location + "-lock"), try !file.isUnbegun(),
                     registry.values.contains(where: { $0.core.lockFile == lockFile })
                 {
                     throw LockFile.isOfAnotherFile(file)

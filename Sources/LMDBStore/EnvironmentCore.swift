@@ -48,7 +48,7 @@ final class EnvironmentCore: @unchecked Sendable {
         }
         environment = opened.environment
         hasLockFile = opened.hasLockFile
-        lockFile = hasLockFile ? LockFile.identity(file.location + "-lock") : nil
+        lockFile = hasLockFile ? DatabaseFile.Identity(of: file.location + "-lock") : nil
         canWrite = !opened.isReadOnly
         var statistics = MDB_stat()
         mdb_env_stat(environment, &statistics)
@@ -177,7 +177,7 @@ final class EnvironmentCore: @unchecked Sendable {
         var descriptor: CInt = -1
         var status = stat()
         return mdb_env_get_fd(environment, &descriptor) == 0 && fstat(descriptor, &status) == 0
-            && UInt64(status.st_dev) == file.identity.device && UInt64(status.st_ino) == file.identity.inode
+            && DatabaseFile.Identity(status) == file.identity
     }
 
     /// As `error`; finds out whether EIO means that the disk is full. The writer's lock must be held.
@@ -277,6 +277,10 @@ extension EnvironmentCore {
     }
 
     private func begin(flags: UInt32) throws(StoreError) -> OpaquePointer {
+        try Self.begin(environment, flags: flags, path: file.path)
+    }
+
+    static func begin(_ environment: OpaquePointer, flags: UInt32, path: String) throws(StoreError) -> OpaquePointer {
         var transaction: OpaquePointer?
         var result = mdb_txn_begin(environment, nil, flags, &transaction)
         if result == MDB_READERS_FULL {
@@ -284,7 +288,9 @@ extension EnvironmentCore {
             mdb_reader_check(environment, &dead)
             result = mdb_txn_begin(environment, nil, flags, &transaction)
         }
-        guard result == 0, let transaction else { throw error(result, doing: "beginning a transaction") }
+        guard result == 0, let transaction else {
+            throw StoreError(systemCode: result, path: path, doing: "beginning a transaction")
+        }
         return transaction
     }
 

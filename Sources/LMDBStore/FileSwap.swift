@@ -110,8 +110,5 @@ struct FileSwap: Equatable {
         return count < 0 ? nil : Array(bytes[..<count])
     }
 
-    private static func inode(_ path: String) -> UInt64? {
-        var status = stat()
-        return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
-    }
+    private static func inode(_ path: String) -> UInt64? { DatabaseFile.Identity(of: path)?.inode }
 }

@@ -64,27 +64,12 @@ enum LockFile {
         _ environment: OpaquePointer, _ file: DatabaseFile
     ) throws(StoreError) -> UInt64? {
         let before = try file.newestCommit()
-        var transaction: OpaquePointer?
-        var result = mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &transaction)
-        if result == MDB_READERS_FULL {
-            var dead: CInt = 0
-            mdb_reader_check(environment, &dead)
-            result = mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &transaction)
-        }
-        guard result == 0, let transaction else {
-            throw StoreError(systemCode: result, path: file.path, doing: "opening the database")
-        }
+        let transaction = try EnvironmentCore.begin(environment, flags: UInt32(MDB_RDONLY), path: file.path)
         let shown = UInt64(mdb_txn_id(transaction))
         mdb_txn_abort(transaction)
         let after = try file.newestCommit()
         if before <= shown && shown <= after { return 0 }
         return after == shown &+ 1 ? 1 : nil
-    }
-
-    static func identity(_ path: String) -> DatabaseFile.Identity? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return DatabaseFile.Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 
     static func isOfAnotherFile(_ file: DatabaseFile) -> StoreError {
