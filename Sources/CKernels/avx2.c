@@ -21,13 +21,15 @@ EK_INLINE float v_sum(vf v) {
     for (int i = 0; i < 4; i++) a[i] = v[i] + v[i + 4];
     return (a[0] + a[2]) + (a[1] + a[3]);
 }
-EK_INLINE float v_max(vf v) {
-    float largest = v[0];
-    for (int i = 1; i < LANES; i++) largest = largest > v[i] ? largest : v[i];
-    return largest;
-}
 
 #include "vector_kernels.h"
+
+#define LINEAR_ROWS 6
+#define LINEAR_VECTORS 2
+#define ATTENTION_VECTORS 2
+#define ATTENTION_STEP 6
+#include "linear_kernels.h"
+#include "attention_kernels.h"
 #include "sum_of_four.h"
 
 // vpmaddubsw takes one factor without a sign: |x| q sgn(x), whose sums of two are below 2 * 128 * 127 and do not
@@ -104,7 +106,8 @@ EK_INLINE __m256i sketch_sum(const sketch_query *query, const int8_t *row) {
 
 const ek_table *ek_avx2(void) {
     static const ek_table table = {
-        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
+        attention_f32,
     };
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &table : NULL;

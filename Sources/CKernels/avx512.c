@@ -21,13 +21,15 @@ EK_INLINE float v_sum(vf v) {
     four = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return four[0] + four[1];
 }
-EK_INLINE float v_max(vf v) {
-    float largest = v[0];
-    for (int i = 1; i < LANES; i++) largest = largest > v[i] ? largest : v[i];
-    return largest;
-}
 
 #include "vector_kernels.h"
+
+#define LINEAR_ROWS 8
+#define LINEAR_VECTORS 2
+#define ATTENTION_VECTORS 2
+#define ATTENTION_STEP 8
+#include "linear_kernels.h"
+#include "attention_kernels.h"
 #include "sum_of_four.h"
 
 // Without VNNI: 16-bit products.
@@ -96,10 +98,12 @@ DEFINE_DOT_S8U8(dot_s8u8_vnni, sum_block_vnni)
 
 const ek_table *ek_avx512(void) {
     static const ek_table plain = {
-        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
+        attention_f32,
     };
     static const ek_table vnni = {
-        dot_f32, squared_l2_f32, dot_s8u8_vnni, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8_vnni, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
+        attention_f32,
     };
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")) return NULL;

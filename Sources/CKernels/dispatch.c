@@ -78,25 +78,28 @@ size_t ek_squared_l2_s8_within(const int8_t *query, const int8_t *rows, const ui
     return table()->squared_l2_s8_within(query, rows, ids, n, limit, found, squares);
 }
 
-void ek_softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale) {
-    table()->softmax_f32(x, rows, columns, stride, scale);
-}
-
 void ek_layer_norm_f32(float *out, const float *x, const float *residual, const float *gain, const float *bias,
                        size_t rows, size_t columns, float epsilon) {
     table()->layer_norm_f32(out, x, residual, gain, bias, rows, columns, epsilon);
 }
 
-void ek_bias_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    table()->bias_f32(x, bias, rows, columns);
+void ek_linear_f32(const float *x, size_t rows, size_t in, const float *packed, const float *bias, size_t out,
+                   ek_activation kind, const float *residual, float *y) {
+    table()->linear_f32(x, rows, in, packed, bias, out, kind, residual, y);
 }
 
-void ek_bias_relu_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    table()->bias_relu_f32(x, bias, rows, columns);
+void ek_attention_f32(const float *query, const float *key, const float *value, size_t stride, size_t length,
+                      size_t head_size, size_t first, size_t end, float *context, size_t context_stride,
+                      float *scratch) {
+    table()->attention_f32(query, key, value, stride, length, head_size, first, end, context, context_stride, scratch);
 }
 
-void ek_bias_gelu_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    table()->bias_gelu_f32(x, bias, rows, columns);
+void ek_pack_f32(const float *weights, size_t out, size_t in, float *packed) {
+    const size_t panels = ek_packed_size(out, in) / (in * EK_PANEL);
+    for (size_t panel = 0; panel < panels; panel++)
+        for (size_t k = 0; k < in; k++)
+            for (size_t c = panel * EK_PANEL; c < (panel + 1) * EK_PANEL; c++)
+                *packed++ = c < out ? weights[c * in + k] : 0;
 }
 
 // The same on every level: in double, so that squares of tiny and of huge values neither vanish nor overflow.

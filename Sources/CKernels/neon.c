@@ -19,9 +19,15 @@ EK_INLINE void v_store_tail(float *p, vf v, size_t n) {
     for (size_t i = 0; i < n; i++) p[i] = v[i];
 }
 EK_INLINE float v_sum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
-EK_INLINE float v_max(vf v) { return vmaxvq_f32((float32x4_t)v); }
 
 #include "vector_kernels.h"
+
+#define LINEAR_ROWS 6
+#define LINEAR_VECTORS 4
+#define ATTENTION_VECTORS 2
+#define ATTENTION_STEP 6
+#include "linear_kernels.h"
+#include "attention_kernels.h"
 
 EK_INLINE int32x4_t multiply_8(int32x4_t sum, int8x8_t query, uint8x8_t row) {
     int16x8_t wide = vreinterpretq_s16_u16(vmovl_u8(row)), q = vmovl_s8(query);
@@ -61,7 +67,8 @@ EK_INLINE int32_t sketch_square(const int8_t *query, const int8_t *row) {
 
 const ek_table *ek_neon(void) {
     static const ek_table table = {
-        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
+        attention_f32,
     };
     return &table;
 }

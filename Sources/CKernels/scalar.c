@@ -42,20 +42,6 @@ static int32_t sketch_square(const int8_t *query, const int8_t *row) {
 
 #include "sketch_rows.h"
 
-static void softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale) {
-    for (size_t r = 0; r < rows; r++, x += stride) {
-        float largest = -INFINITY;
-        for (size_t c = 0; c < columns; c++) largest = x[c] * scale > largest ? x[c] * scale : largest;
-        float sum = 0;
-        for (size_t c = 0; c < columns; c++) {
-            x[c] = expf(x[c] * scale - largest);
-            sum += x[c];
-        }
-        float inverse = 1 / sum;
-        for (size_t c = 0; c < columns; c++) x[c] *= inverse;
-    }
-}
-
 static void layer_norm_f32(float *out, const float *x, const float *residual, const float *gain, const float *bias,
                            size_t rows, size_t columns, float epsilon) {
     for (size_t r = 0; r < rows; r++) {
@@ -74,31 +60,57 @@ static void layer_norm_f32(float *out, const float *x, const float *residual, co
     }
 }
 
-static void bias_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    for (size_t r = 0; r < rows; r++, x += columns)
-        for (size_t c = 0; c < columns; c++) x[c] += bias[c];
+static float activated(float v, ek_activation kind) {
+    switch (kind) {
+        case EK_RELU: return v < 0 ? 0 : v;
+        // -inf * 0 is no number, but its limit is 0.
+        case EK_GELU: return v < -30 ? 0 : v * 0.5f * (1 + erff(v * 0.70710678f));
+        default: return v;
+    }
 }
 
-static void bias_relu_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    for (size_t r = 0; r < rows; r++, x += columns)
-        for (size_t c = 0; c < columns; c++) {
-            float v = x[c] + bias[c];
-            x[c] = v < 0 ? 0 : v;
+static void linear_f32(const float *x, size_t rows, size_t in, const float *packed, const float *bias, size_t out,
+                       ek_activation kind, const float *residual, float *y) {
+    for (size_t r = 0; r < rows; r++, x += in)
+        for (size_t start = 0; start < out; start += EK_PANEL) {
+            const float *panel = packed + start * in;
+            float sums[EK_PANEL] = {0};
+            for (size_t k = 0; k < in; k++)
+                for (size_t c = 0; c < EK_PANEL; c++) sums[c] += x[k] * panel[k * EK_PANEL + c];
+            for (size_t c = start; c < out && c < start + EK_PANEL; c++) {
+                const float value = activated(sums[c - start] + bias[c], kind);
+                y[r * out + c] = residual ? value + residual[r * out + c] : value;
+            }
         }
 }
 
-static void bias_gelu_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    for (size_t r = 0; r < rows; r++, x += columns)
-        for (size_t c = 0; c < columns; c++) {
-            float v = x[c] + bias[c];
-            // -inf * 0 is no number, but its limit is 0.
-            x[c] = v < -30 ? 0 : v * 0.5f * (1 + erff(v * 0.70710678f));
+static void attention_f32(const float *query, const float *key, const float *value, size_t stride, size_t length,
+                          size_t head_size, size_t first, size_t end, float *context, size_t context_stride,
+                          float *scratch) {
+    const float scale = 1 / sqrtf((float)head_size);
+    for (size_t t = first; t < end; t++) {
+        float largest = -INFINITY, weights = 0;
+        for (size_t j = 0; j < length; j++) {
+            float score = 0;
+            for (size_t d = 0; d < head_size; d++) score += query[t * stride + d] * key[j * stride + d];
+            scratch[j] = score * scale;
+            largest = scratch[j] > largest ? scratch[j] : largest;
         }
+        float *sum = context + t * context_stride;
+        for (size_t d = 0; d < head_size; d++) sum[d] = 0;
+        for (size_t j = 0; j < length; j++) {
+            const float weight = expf(scratch[j] - largest);
+            weights += weight;
+            for (size_t d = 0; d < head_size; d++) sum[d] += weight * value[j * stride + d];
+        }
+        for (size_t d = 0; d < head_size; d++) sum[d] /= weights;
+    }
 }
 
 const ek_table *ek_scalar(void) {
     static const ek_table table = {
-        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, softmax_f32, layer_norm_f32, bias_f32, bias_relu_f32, bias_gelu_f32,
+        dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
+        attention_f32,
     };
     return &table;
 }

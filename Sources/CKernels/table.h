@@ -11,12 +11,13 @@ typedef struct {
     void (*squared_l2_s8)(const int8_t *query, const int8_t *table, size_t n, int32_t *out);
     size_t (*squared_l2_s8_within)(const int8_t *query, const int8_t *table, const uint32_t *ids, size_t n,
                                    int32_t limit, uint32_t *found, int32_t *squares);
-    void (*softmax_f32)(float *x, size_t rows, size_t columns, size_t stride, float scale);
     void (*layer_norm_f32)(float *out, const float *x, const float *residual, const float *gain, const float *bias,
                            size_t rows, size_t columns, float epsilon);
-    void (*bias_f32)(float *x, const float *bias, size_t rows, size_t columns);
-    void (*bias_relu_f32)(float *x, const float *bias, size_t rows, size_t columns);
-    void (*bias_gelu_f32)(float *x, const float *bias, size_t rows, size_t columns);
+    void (*linear_f32)(const float *x, size_t rows, size_t in, const float *packed, const float *bias, size_t out,
+                       ek_activation kind, const float *residual, float *y);
+    void (*attention_f32)(const float *query, const float *key, const float *value, size_t stride, size_t length,
+                          size_t head_size, size_t first, size_t end, float *context, size_t context_stride,
+                          float *scratch);
 } ek_table;
 
 // Each returns its table, or NULL where this build or CPU has not got the instructions.

@@ -2,7 +2,7 @@
 //   LANES, vf (LANES floats), vi (LANES int32), both by clang's ext_vector_type,
 //   v_load(p), v_load_tail(p, n): n < LANES floats, the other lanes 0,
 //   v_store(p, v), v_store_tail(p, v, n),
-//   v_sum(v), v_max(v): over the lanes, in a fixed order.
+//   v_sum(v): over the lanes, in a fixed order.
 
 EK_INLINE vf v_fma(vf a, vf b, vf c) { return __builtin_elementwise_fma(a, b, c); }
 EK_INLINE vf v_select(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
@@ -27,6 +27,23 @@ EK_INLINE vf v_exp(vf x) {
     p = v_fma(p, r * r, r + 1.0f);
     vf power = (vf)(((vi)t << 23) + 0x3f800000);
     return v_select(x < -87.0f, (vf)0.0f, p * power);
+}
+
+// 2^x for x <= 0, relative error below 2e-7; 0 below -126, NaN for NaN. 2^x = 2^n 2^r, |r| <= 1/2; the polynomial is the
+// minimax one of 2^r with 1 for its first term, so that 2^0 is 1.
+EK_INLINE vf v_exp2(vf x) {
+    const vf magic = (vf)12582912.0f;
+    vf t = x + magic;
+    vf r = x - (t - magic);
+    vf p = (vf)1.53951616e-4f;
+    p = v_fma(p, r, (vf)1.33952856e-3f);
+    p = v_fma(p, r, (vf)9.61801597e-3f);
+    p = v_fma(p, r, (vf)5.55033018e-2f);
+    p = v_fma(p, r, (vf)2.40226522e-1f);
+    p = v_fma(p, r, (vf)6.93147182e-1f);
+    p = v_fma(p, r, (vf)1.0f);
+    vf power = (vf)(((vi)t << 23) + 0x3f800000);
+    return v_select(x < -126.0f, (vf)0.0f, p * power);
 }
 
 // v/2 (1 + erf(v / sqrt 2)) = max(v, 0) - |v|/2 erfc(|v| / sqrt 2), which loses no digits on either side.
@@ -91,33 +108,6 @@ static void squared_l2_f32(const float *query, const float *const *rows, size_t 
     distances(query, rows, n, dimension, out, 1);
 }
 
-static void softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale) {
-    const size_t whole = columns / LANES * LANES, left = columns - whole;
-    for (size_t r = 0; r < rows; r++, x += stride) {
-        vf largest = (vf)-__builtin_inff();
-        for (size_t c = 0; c < whole; c += LANES) largest = v_larger(largest, v_load(x + c) * scale);
-        if (left) {
-            vf v = v_load_tail(x + whole, left) * scale;
-            largest = v_larger(largest, v_tail(v, left, -__builtin_inff()));
-        }
-        const vf top = (vf)v_max(largest);
-        vf sums = (vf)0.0f;
-        for (size_t c = 0; c < whole; c += LANES) {
-            vf e = v_exp(v_load(x + c) * scale - top);
-            v_store(x + c, e);
-            sums += e;
-        }
-        if (left) {
-            vf e = v_exp(v_load_tail(x + whole, left) * scale - top);
-            v_store_tail(x + whole, e, left);
-            sums += v_tail(e, left, 0.0f);
-        }
-        const float inverse = 1 / v_sum(sums);
-        for (size_t c = 0; c < whole; c += LANES) v_store(x + c, v_load(x + c) * inverse);
-        for (size_t c = whole; c < columns; c++) x[c] *= inverse;
-    }
-}
-
 // Two passes. The mean of the first is off by a rounding error of its own size, which the second measures
 // (the mean of the differences) and takes out: rows far from 0 lose nothing.
 static void layer_norm_f32(float *out, const float *x, const float *residual, const float *gain, const float *bias,
@@ -165,35 +155,10 @@ static void layer_norm_f32(float *out, const float *x, const float *residual, co
     }
 }
 
-typedef enum { NO_ACTIVATION, RELU, GELU } activation;
-
-EK_INLINE vf activate(vf v, const activation kind) {
-    if (kind == RELU) return v_select(v < 0.0f, (vf)0.0f, v);
-    if (kind == GELU) return v_gelu(v);
+EK_INLINE vf activate(vf v, const ek_activation kind) {
+    if (kind == EK_RELU) return v_select(v < 0.0f, (vf)0.0f, v);
+    if (kind == EK_GELU) return v_gelu(v);
     return v;
-}
-
-EK_INLINE void bias_activation(float *x, const float *bias, size_t rows, size_t columns, const activation kind) {
-    const size_t whole = columns / LANES * LANES, left = columns - whole;
-    for (size_t r = 0; r < rows; r++, x += columns) {
-        for (size_t c = 0; c < whole; c += LANES) v_store(x + c, activate(v_load(x + c) + v_load(bias + c), kind));
-        if (left) {
-            vf v = v_load_tail(x + whole, left) + v_load_tail(bias + whole, left);
-            v_store_tail(x + whole, activate(v, kind), left);
-        }
-    }
-}
-
-static void bias_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    bias_activation(x, bias, rows, columns, NO_ACTIVATION);
-}
-
-static void bias_relu_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    bias_activation(x, bias, rows, columns, RELU);
-}
-
-static void bias_gelu_f32(float *x, const float *bias, size_t rows, size_t columns) {
-    bias_activation(x, bias, rows, columns, GELU);
 }
 
 // One s8 query against u8 rows; the includer's sum_block(query, rows, count, dimension, out) gives the sums of

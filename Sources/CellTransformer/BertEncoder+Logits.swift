@@ -1,4 +1,3 @@
-internal import CKernels
 package import Numerics
 
 extension BertEncoder {
@@ -24,18 +23,19 @@ extension BertEncoder {
         let h = configuration.hiddenSize
         let vocabulary = configuration.vocabularySize
         let rows = positions.count
-        let transformed = workspace.projected.baseAddress
-        multiply(
-            workspace.hidden.baseAddress + positions.lowerBound * h, by: head.transform, rows: rows, in: h, out: h,
-            into: transformed)
-        activate(transformed, bias: head.transform.bias, rows: rows, columns: h)
-        norm(transformed, plus: nil, head.norm, rows: rows, into: transformed)
+        // Free until the next pass.
+        let transformed = workspace.context.baseAddress
+        BertPass(self, workspace).transform(
+            workspace.hidden.baseAddress + (workspace.start + positions.lowerBound) * h, rows, head, into: transformed)
         var result = Matrix(rows: rows, columns: vocabulary)
         result.values.withUnsafeMutableBufferPointer { buffer in
             guard let logits = buffer.baseAddress else { return }
-            let decoder = BertLayout.Pair(weight: weights.layout.wordEmbeddings, bias: head.bias)
-            multiply(transformed, by: decoder, rows: rows, in: h, out: vocabulary, into: logits)
-            ek_bias_f32(logits, weights.pointer(decoder.bias), rows, vocabulary)
+            for row in 0..<rows {
+                (logits + row * vocabulary).update(from: weights.pointer(head.bias), count: vocabulary)
+            }
+            BLAS.multiply(
+                m: rows, n: vocabulary, k: h, a: transformed, lda: h, b: weights.pointer(weights.layout.wordEmbeddings),
+                ldb: h, transposeB: true, beta: 1, c: logits, ldc: vocabulary)
         }
         return result
     }

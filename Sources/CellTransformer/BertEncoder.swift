@@ -1,12 +1,18 @@
+internal import CKernels
 package import Numerics
 
-/// Runs one cell at a time through a model, at its own length and without padding. Any number of threads may share
-/// it, each with a ``BertWorkspace``. Results depend on the cell and the model alone.
+/// Runs cells through a model, each at its own length and without padding. Any number of threads may share it, each with
+/// a ``BertWorkspace``. Results depend on the cell and the model alone.
 package struct BertEncoder: Sendable {
     package let weights: BertWeights
+    let packed: PackedWeights
     package var configuration: BertConfiguration { weights.configuration }
 
-    package init(_ weights: BertWeights) { self.weights = weights }
+    /// Packs the weights, if that has not been done yet.
+    package init(_ weights: BertWeights) {
+        self.weights = weights
+        packed = weights.packed
+    }
 
     /// Computes the hidden states after layer `layer`, 0 (the embeddings) to `layerCount`, into `workspace`; layers
     /// above are not computed. Allocates nothing.
@@ -17,9 +23,27 @@ package struct BertEncoder: Sendable {
         _ tokens: Span<UInt32>, through layer: Int, workspace: inout BertWorkspace
     ) throws(TransformerError) {
         try check(tokens, layer: layer, maximumLength: workspace.maximumLength)
-        precondition(workspace.configuration == configuration, "a workspace of another model")
+        workspace.removeCells()
         embed(tokens, into: &workspace)
-        for index in 0..<layer { run(layer: index, workspace: &workspace) }
+        run(0..<layer, &workspace)
+    }
+
+    /// ``forward(_:through:workspace:)`` for some of `cells`, which were checked, one after another in `workspace`.
+    func forward(
+        _ cells: [CellInput], _ numbers: ArraySlice<Int>, through layer: Int, workspace: inout BertWorkspace
+    ) {
+        workspace.removeCells()
+        for number in numbers {
+            let tokens = cells[number].tokens
+            embed(tokens.span, into: &workspace)
+        }
+        run(0..<layer, &workspace)
+    }
+
+    private func run(_ layers: Range<Int>, _ workspace: inout BertWorkspace) {
+        precondition(workspace.configuration == configuration, "a workspace of another model")
+        BertPass(self, workspace).run(layers)
+        workspace.layer = layers.upperBound
     }
 
     /// The hidden states after layers 0...`layer`, each [tokens, h]: for analyses that look at all of them.
@@ -32,7 +56,7 @@ package struct BertEncoder: Sendable {
         try forward(tokens, through: 0, workspace: &workspace)
         var result = [try workspace.hiddenStates()]
         for index in 0..<layer {
-            run(layer: index, workspace: &workspace)
+            run(index..<index + 1, &workspace)
             result.append(try workspace.hiddenStates())
         }
         return result
@@ -64,20 +88,21 @@ package struct BertEncoder: Sendable {
         }
     }
 
-    /// hidden = norm(word + token type 0 + position); the token type goes first, as in the reference.
+    /// hidden = norm(word + token type 0 + position) of one more cell; the token type goes first, as in the reference.
     private func embed(_ tokens: Span<UInt32>, into workspace: inout BertWorkspace) {
+        precondition(workspace.rows + tokens.count <= workspace.maximumLength, "cells that do not fit into the workspace")
         let layout = weights.layout
         let h = configuration.hiddenSize
         let type = weights.pointer(layout.tokenTypeEmbeddings)
+        let hidden = workspace.hidden.baseAddress + workspace.rows * h
         for position in tokens.indices {
             let word = weights.pointer(layout.wordEmbeddings) + Int(tokens[position]) * h
-            let sum = workspace.projected.baseAddress + position * h
+            let sum = hidden + position * h
             for column in 0..<h { sum[column] = word[column] + type[column] }
         }
-        workspace.length = tokens.count
-        workspace.layer = 0
-        norm(
-            workspace.projected.baseAddress, plus: weights.pointer(layout.positionEmbeddings), layout.embeddingNorm,
-            rows: tokens.count, into: workspace.hidden.baseAddress)
+        ek_layer_norm_f32(
+            hidden, hidden, weights.pointer(layout.positionEmbeddings), weights.pointer(layout.embeddingNorm.weight),
+            weights.pointer(layout.embeddingNorm.bias), tokens.count, h, configuration.layerNormEpsilon)
+        workspace.starts.append(workspace.rows + tokens.count)
     }
 }

@@ -1,5 +1,6 @@
 package import Checkpoints
 internal import Numerics
+internal import Synchronization
 
 /// The parameters of one model, read-only and shared by all threads: one aligned array, laid out by ``BertLayout``.
 package final class BertWeights: @unchecked Sendable {
@@ -13,6 +14,17 @@ package final class BertWeights: @unchecked Sendable {
     /// checkpoint of the kind has are left out.
     package let unusedTensors: [String]
     private let memory: AlignedBuffer<Float>
+    private let packing = Mutex<PackedWeights?>(nil)
+
+    /// The linear layers for the kernels, packed when they are asked for the first time: as much memory again.
+    var packed: PackedWeights {
+        packing.withLock { packed in
+            if let packed { return packed }
+            let made = PackedWeights(self)
+            packed = made
+            return made
+        }
+    }
 
     /// Allocates zeros and lets `fill` write every parameter into its place.
     private init<E: Error>(

@@ -34,7 +34,7 @@ extension BertWorkspace {
         let h = configuration.hiddenSize
         return Matrix(
             rows: rows.count, columns: h,
-            values: Array(hidden.pointer[rows.lowerBound * h..<rows.upperBound * h]))
+            values: Array(hidden.pointer[(start + rows.lowerBound) * h..<(start + rows.upperBound) * h]))
     }
 
     /// One vector [h] of the cell. `genes` are the positions that a mean goes over: all of them for Geneformer V1,
@@ -56,7 +56,7 @@ extension BertWorkspace {
         let h = configuration.hiddenSize
         var sums = [Double](repeating: 0, count: h)
         for row in rows {
-            let states = hidden.baseAddress + row * h
+            let states = hidden.baseAddress + (start + row) * h
             for column in 0..<h { sums[column] += Double(states[column]) }
         }
         return sums.map { Float($0 / Double(rows.count)) }

@@ -1,51 +1,79 @@
+internal import CKernels
 internal import Numerics
 
-/// Scratch memory of one thread for one cell at a time, allocated once for the longest cell it will see; and the
-/// hidden states of the last forward pass.
+/// Scratch memory for some cells at a time, one after another in the rows of its matrices, allocated once for the most
+/// tokens it will see; and the hidden states of the last forward pass.
+///
+/// What is read of it is about one of the cells, the one that ``show(_:)`` named.
 package struct BertWorkspace: ~Copyable {
-    /// Queries whose scores against all keys are in memory at a time: few enough for the cache, enough for a good
-    /// matrix product.
-    static let queryTile = 256
+    /// Rows that go through the linear layers together: few enough for the second-level cache, a multiple of what the
+    /// kernels take at once.
+    static let blockRows = 192
 
     package let configuration: BertConfiguration
-    /// The longest cell it has room for, in tokens.
+    /// The tokens it has room for: of the longest cell, or of all cells that are run together.
     package let maximumLength: Int
-    /// Tokens of the cell that was run last; 0 before the first.
-    package internal(set) var length = 0
+    /// Threads that work on one pass.
+    let threads: Int
     /// The layer whose hidden states are held: 0 for the embeddings, l for what layer l gave.
     package internal(set) var layer = 0
+    /// The rows of cell i are `starts[i]..<starts[i + 1]`.
+    var starts = [0]
+    /// The cell that is shown.
+    private var cell = 0
 
-    /// [length, h]
+    /// [rows, h]
     let hidden: AlignedBuffer<Float>
-    /// [length, 3h]: query, key and value of a position side by side.
+    /// [rows, 3h]: query, key and value of a position side by side.
     let queryKeyValue: AlignedBuffer<Float>
-    /// [length, h]: what attention gathers, before its output layer.
+    /// [rows, h]: what attention gathers, before its output layer.
     let context: AlignedBuffer<Float>
-    /// [length, h]: output of a linear layer, before residual and norm.
-    let projected: AlignedBuffer<Float>
-    /// [length, f]
-    let feedForward: AlignedBuffer<Float>
-    /// [queryTile, length], rows ``scoreStride`` apart.
-    let scores: AlignedBuffer<Float>
+    /// ``scratchSize`` for each thread: what one head's attention needs, or the rows of a block between its linear
+    /// layers, [blockRows, h] and [blockRows, f].
+    let scratch: AlignedBuffer<Float>
+    let scratchSize: Int
 
-    /// Floats from a row of scores to the next one.
-    var scoreStride: Int { Self.scoreStride(length) }
-
-    /// An odd number of cache lines with room for `length` floats: rows a power of two apart would share a few sets
-    /// of the cache.
-    private static func scoreStride(_ length: Int) -> Int { ((length + 15) / 16 | 1) * 16 }
-
-    /// Room for cells of up to `maximumLength` tokens, but no more than the model has positions.
-    package init(_ configuration: BertConfiguration, maximumLength: Int = .max) {
-        let length = max(1, min(maximumLength, configuration.maximumLength))
+    /// Room for `maximumLength` tokens, but not more than the model has positions where there is one cell alone.
+    ///
+    /// - Parameters:
+    ///   - isShared: whether there are several cells at a time, whose tokens together may be more than the positions.
+    ///   - threads: that work on one pass; for cells too few to be spread over threads themselves.
+    package init(
+        _ configuration: BertConfiguration, maximumLength: Int = .max, isShared: Bool = false, threads: Int = 1
+    ) {
+        let rows = max(1, isShared ? maximumLength : min(maximumLength, configuration.maximumLength))
         let h = configuration.hiddenSize
         self.configuration = configuration
-        self.maximumLength = length
-        hidden = AlignedBuffer(repeating: 0, count: length * h)
-        queryKeyValue = AlignedBuffer(repeating: 0, count: length * 3 * h)
-        context = AlignedBuffer(repeating: 0, count: length * h)
-        projected = AlignedBuffer(repeating: 0, count: length * h)
-        feedForward = AlignedBuffer(repeating: 0, count: length * configuration.feedForwardSize)
-        scores = AlignedBuffer(repeating: 0, count: min(Self.queryTile, length) * Self.scoreStride(length))
+        self.maximumLength = rows
+        self.threads = max(1, threads)
+        hidden = AlignedBuffer(repeating: 0, count: rows * h)
+        queryKeyValue = AlignedBuffer(repeating: 0, count: rows * 3 * h)
+        context = AlignedBuffer(repeating: 0, count: rows * h)
+        let size = max(
+            ek_attention_scratch(min(rows, configuration.maximumLength), configuration.headSize),
+            min(rows, Self.blockRows) * (h + configuration.feedForwardSize))
+        scratchSize = (size + 15) / 16 * 16
+        scratch = AlignedBuffer(repeating: 0, count: self.threads * scratchSize)
+    }
+
+    /// Rows of all cells.
+    var rows: Int { starts[starts.count - 1] }
+    /// The first row of the cell that is shown.
+    var start: Int { starts[cell] }
+    /// Tokens of the cell that is shown; 0 before the first pass.
+    package var length: Int { cell + 1 < starts.count ? starts[cell + 1] - starts[cell] : 0 }
+
+    /// Makes the `number`th cell of the last pass the one that is read.
+    mutating func show(_ number: Int) {
+        precondition(number >= 0 && number + 1 < starts.count, "a cell that was not run")
+        cell = number
+    }
+
+    /// Forgets the cells.
+    mutating func removeCells() {
+        starts.removeAll(keepingCapacity: true)
+        starts.append(0)
+        cell = 0
+        layer = 0
     }
 }

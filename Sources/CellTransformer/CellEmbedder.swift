@@ -75,18 +75,47 @@ package struct CellEmbedder: Sendable {
                 cell.tokens.span, layer: index, maximumLength: configuration.maximumLength, cell: number)
         }
         let order = cells.indices.sorted { (cells[$1].tokens.count, $0) < (cells[$0].tokens.count, $1) }
-        let longest = order.first.map { cells[$0].tokens.count } ?? 0
+        let groups = Self.groups(order.map { cells[$0].tokens.count }, threads: threads)
+        let room = groups.map { group in group.reduce(0) { $0 + cells[order[$1]].tokens.count } }.max() ?? 0
+        let threadsPerGroup = groups.count == 1 ? threads : 1
         try Parallel.forEach(
-            cells.count, threads: threads, makeState: { BertWorkspace(configuration, maximumLength: longest) }
+            groups.count, threads: threads,
+            makeState: {
+                BertWorkspace(configuration, maximumLength: room, isShared: true, threads: threadsPerGroup)
+            }
         ) { (workspace: inout BertWorkspace, turn: Int) throws(TransformerError) in
-            let number = order[turn]
-            let tokens = cells[number].tokens
-            do throws(TransformerError) {
-                try encoder.forward(tokens.span, through: index, workspace: &workspace)
-                try body(number, workspace)
-            } catch {
-                throw error.cell == nil ? TransformerError(error.code, cell: number, detail: error.detail) : error
+            let numbers = order[groups[turn]]
+            encoder.forward(cells, numbers, through: index, workspace: &workspace)
+            for (place, number) in numbers.enumerated() {
+                workspace.show(place)
+                do throws(TransformerError) {
+                    try body(number, workspace)
+                } catch {
+                    throw error.cell == nil ? TransformerError(error.code, cell: number, detail: error.detail) : error
+                }
             }
         }
+    }
+
+    /// Tokens that go through the linear layers together, so that the weights are read for many rows.
+    private static let groupTokens = 512
+
+    /// Which of the cells, in their order, are run together: of short ones as many as have ``groupTokens`` together, but
+    /// few enough for every thread to have some groups.
+    private static func groups(_ lengths: [Int], threads: Int) -> [Range<Int>] {
+        let limit = min(groupTokens, lengths.reduce(0, +) / (4 * max(1, threads)))
+        var groups: [Range<Int>] = []
+        var first = 0
+        var tokens = 0
+        for (index, length) in lengths.enumerated() {
+            if index > first, tokens + length > limit {
+                groups.append(first..<index)
+                first = index
+                tokens = 0
+            }
+            tokens += length
+        }
+        if first < lengths.count { groups.append(first..<lengths.count) }
+        return groups
     }
 }

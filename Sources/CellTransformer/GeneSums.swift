@@ -81,7 +81,7 @@ package struct GeneSums: Sendable {
         for position in input.genes {
             let token = Int(input.tokens[position])
             precondition(token < tokenCount, "a token outside of the vocabulary")
-            let states = workspace.hidden.baseAddress + position * dimension
+            let states = workspace.hidden.baseAddress + (workspace.start + position) * dimension
             let isUsable = locks[token & 63].mutex.withLock { _ in
                 groups.allSatisfy { group in
                     let group = self.groups[group]

@@ -7,25 +7,9 @@ import Testing
 /// width, its tails and one more) and from starts that are aligned to nothing.
 @Suite("SIMD kernels", .serialized)
 struct KernelTests {
-    static let levels = (EK_SCALAR.rawValue...EK_LAST.rawValue).map { ek_level(rawValue: $0) }
-        .filter { ek_level_available($0) != 0 }
     /// All tails, then widths of real embeddings.
     static let lengths = Array(0...129) + [255, 256, 257, 512, 1000, 1152]
 
-    /// Runs `body` on every level and returns to the level that was in use.
-    func onEveryLevel(_ body: (String) throws -> Void) rethrows {
-        let before = ek_current_level()
-        defer { _ = ek_use_level(before) }
-        for level in Self.levels {
-            #expect(ek_use_level(level) == 1)
-            try body(String(cString: ek_level_name(level)))
-        }
-    }
-
-    func normals(_ count: Int, seed: UInt64, scale: Double = 1) -> [Float] {
-        var random = SeededRandom(seed: seed)
-        return (0..<count).map { _ in Float(random.normal() * scale) }
-    }
 
     /// Calls `kernel` with the addresses of `count` rows of `columns` elements, the first `offset` elements in.
     func withRows<T>(
@@ -40,7 +24,7 @@ struct KernelTests {
 
     @Test("scalar is always there, an unknown level is refused, and a level is used once it is asked for")
     func levelsAreChosen() {
-        #expect(Self.levels.contains(EK_SCALAR))
+        #expect(simdLevels.contains(EK_SCALAR))
         #expect(ek_use_level(ek_level(99)) == 0)
         onEveryLevel { name in #expect(String(cString: ek_level_name(ek_current_level())) == name) }
     }
@@ -222,54 +206,6 @@ struct KernelTests {
         #expect(zero == [Float](repeating: 0, count: 9))
     }
 
-    @Test("softmax agrees with Double, also with a stride, and writes nothing between the rows")
-    func softmax() {
-        for columns in Self.lengths {
-            let stride = columns + columns % 3
-            let rows = 3
-            let values = normals(rows * stride, seed: UInt64(columns), scale: columns % 2 == 0 ? 1 : 30)
-            onEveryLevel { name in
-                var x = values
-                ek_softmax_f32(&x, rows, columns, stride, 0.7)
-                for row in 0..<rows {
-                    let scaled = (0..<columns).map { Double(Float(values[row * stride + $0] * 0.7)) }
-                    let top = scaled.max() ?? 0
-                    let powers = scaled.map { exp($0 - top) }
-                    let sum = powers.reduce(0, +)
-                    for column in 0..<columns {
-                        let difference = (Double(x[row * stride + column]) - powers[column] / sum).magnitude
-                        // Both sides of the difference are rounded by up to 6e-8 of their size.
-                        let size = 1 + 0.12 * (scaled[column].magnitude + top.magnitude)
-                        #expect(difference <= 1e-6 * size * powers[column] / sum + 1e-37, "\(name) \(columns)")
-                    }
-                    for column in columns..<stride {
-                        #expect(x[row * stride + column] == values[row * stride + column])
-                    }
-                }
-            }
-        }
-    }
-
-    @Test("softmax gives -inf no weight, survives large values, and hands on NaN")
-    func softmaxSpecialValues() {
-        for columns in [2, 7, 16, 17, 33] {
-            onEveryLevel { name in
-                var masked = [Float](repeating: 500, count: columns)
-                masked[columns - 1] = -.infinity
-                ek_softmax_f32(&masked, 1, columns, columns, 1)
-                #expect(masked[columns - 1] == 0, "\(name)")
-                #expect((masked[0] * Float(columns - 1) - 1).magnitude < 1e-6, "\(name)")
-                var damaged = [Float](repeating: 1, count: columns)
-                damaged[columns / 2] = .nan
-                ek_softmax_f32(&damaged, 1, columns, columns, 1)
-                #expect(damaged.allSatisfy { $0.isNaN }, "\(name) \(columns)")
-                var denormal = [Float](repeating: .leastNonzeroMagnitude, count: columns)
-                ek_softmax_f32(&denormal, 1, columns, columns, 1)
-                #expect((denormal[0] * Float(columns) - 1).magnitude < 1e-6, "\(name)")
-            }
-        }
-    }
-
     @Test("layer norm agrees with Double, in place, with and without a residual, also far from zero")
     func layerNorm() {
         for columns in Self.lengths where columns > 0 {
@@ -306,52 +242,6 @@ struct KernelTests {
                     }
                 }
             }
-        }
-    }
-
-    @Test("bias, ReLU and GELU agree with Double, and NaN stays NaN")
-    func activations() {
-        for columns in Self.lengths where columns > 0 {
-            let rows = 2
-            let x = normals(rows * columns, seed: 9, scale: 2)
-            let bias = normals(columns, seed: 10)
-            onEveryLevel { name in
-                var plain = x
-                var relu = x
-                var gelu = x
-                ek_bias_f32(&plain, bias, rows, columns)
-                ek_bias_relu_f32(&relu, bias, rows, columns)
-                ek_bias_gelu_f32(&gelu, bias, rows, columns)
-                for index in x.indices {
-                    let v = x[index] + bias[index % columns]
-                    #expect(plain[index] == v && relu[index] == max(0, v), "\(name)")
-                    let exact = Double(v) / 2 * complementaryErrorFunction(-Double(v) / 2.0.squareRoot())
-                    #expect((Double(gelu[index]) - exact).magnitude < 1e-6, "\(name) \(v)")
-                }
-                var special: [Float] = [.nan, .infinity, -.infinity, 1e30, -1e30]
-                let zeros = [Float](repeating: 0, count: special.count)
-                ek_bias_gelu_f32(&special, zeros, 1, special.count)
-                #expect(special[0].isNaN && Array(special[1...]) == [.infinity, 0, 1e30, 0], "\(name)")
-                special = [.nan, .infinity, -.infinity, 1, -1]
-                ek_bias_relu_f32(&special, zeros, 1, special.count)
-                #expect(special[0].isNaN && Array(special[1...]) == [.infinity, 0, 1, 0], "\(name)")
-            }
-        }
-    }
-
-    @Test("GELU stays within 1e-6 of the exact form on a fine grid of -12...12")
-    func geluGrid() {
-        let grid = (0...48000).map { Float($0) / 2000 - 12 }
-        let zeros = [Float](repeating: 0, count: grid.count)
-        onEveryLevel { name in
-            var x = grid
-            ek_bias_gelu_f32(&x, zeros, 1, x.count)
-            var worst = 0.0
-            for (v, g) in zip(grid, x) {
-                let exact = Double(v) / 2 * complementaryErrorFunction(-Double(v) / 2.0.squareRoot())
-                worst = max(worst, (Double(g) - exact).magnitude - 1.2e-7 * exact.magnitude)
-            }
-            #expect(worst < 5e-7, "\(name): \(worst)")
         }
     }
 }

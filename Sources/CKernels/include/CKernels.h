@@ -45,17 +45,35 @@ size_t ek_squared_l2_s8_within(const int8_t *query, const int8_t *table, const u
 float ek_quantise_s8(const float *x, size_t n, int8_t *code, int64_t *squares);
 /// Divides x by its Euclidean norm and returns the norm; a zero vector stays as it is.
 float ek_normalise_f32(float *x, size_t n);
-/// Each row of x [rows, columns] becomes softmax(scale * row); `stride` floats from row to row.
-void ek_softmax_f32(float *x, size_t rows, size_t columns, size_t stride, float scale);
 /// out[r] = (x[r] + residual[r] - mean) / sqrt(var + epsilon) * gain + bias, per row of [rows, columns]; biased
 /// variance. `residual` may be NULL; out may be x.
 void ek_layer_norm_f32(float *out, const float *x, const float *residual, const float *gain, const float *bias,
                        size_t rows, size_t columns, float epsilon);
-/// x[r] += bias, per row.
-void ek_bias_f32(float *x, const float *bias, size_t rows, size_t columns);
-/// x[r] = max(0, x[r] + bias), per row. NaN stays NaN.
-void ek_bias_relu_f32(float *x, const float *bias, size_t rows, size_t columns);
-/// x[r] = g(x[r] + bias), g(v) = v/2 * (1 + erf(v / sqrt(2))), the exact form (error below 1e-6).
-void ek_bias_gelu_f32(float *x, const float *bias, size_t rows, size_t columns);
+/// What follows a linear layer.
+typedef enum { EK_NO_ACTIVATION = 0, EK_RELU = 1, EK_GELU = 2 } ek_activation;
+
+/// Columns of a panel of packed weights.
+#define EK_PANEL 16
+/// Floats that `weights` [out, in] take when packed: whole pairs of panels.
+static inline size_t ek_packed_size(size_t out, size_t in) { return (out + 2 * EK_PANEL - 1) / (2 * EK_PANEL) * 2 * EK_PANEL * in; }
+/// weights [out, in] -> panels of EK_PANEL columns, each [in][EK_PANEL], zeros behind the last column. The same on every
+/// level.
+void ek_pack_f32(const float *weights, size_t out, size_t in, float *packed);
+/// y [rows, out] = f(x [rows, in] W^T + bias) + residual; `residual` [rows, out] may be NULL, and may be y.
+void ek_linear_f32(const float *x, size_t rows, size_t in, const float *packed, const float *bias, size_t out,
+                   ek_activation kind, const float *residual, float *y);
+
+/// Keys whose scores are in memory together; a multiple of what any level takes at once.
+#define EK_KEY_TILE 240
+/// Floats of scratch memory that ek_attention_f32 needs.
+static inline size_t ek_attention_scratch(size_t length, size_t head_size) {
+    return (2 * (length + 8) + 2 * 32) * (head_size + 8) + EK_KEY_TILE * 32;
+}
+/// Of one head: context[t] = softmax(query[t] . key / sqrt(head_size)) value for the queries first..<end against all
+/// `length` keys. Rows of query, key and value are `stride` floats apart, those of context `context_stride`. A query's
+/// result does not depend on which others are asked for.
+void ek_attention_f32(const float *query, const float *key, const float *value, size_t stride, size_t length,
+                      size_t head_size, size_t first, size_t end, float *context, size_t context_stride, float *scratch);
+
 
 #endif
