@@ -27,7 +27,7 @@ EK_INLINE float v_sum(vf v) {
 #define LINEAR_ROWS 6
 #define LINEAR_VECTORS 2
 #define ATTENTION_VECTORS 2
-#define ATTENTION_STEP 6
+#define ATTENTION_STEP 4
 #include "linear_kernels.h"
 #include "attention_kernels.h"
 #include "sum_of_four.h"

@@ -23,6 +23,12 @@ static const ek_table *table_of(ek_level level) {
     return NULL;
 }
 
+ek_level ek_best_level(void) {
+    ek_level level = EK_LAST;
+    while (level > EK_SCALAR && !table_of(level)) level--;
+    return level;
+}
+
 int ek_level_available(ek_level level) { return table_of(level) != NULL; }
 
 int ek_use_level(ek_level level) {
@@ -45,8 +51,7 @@ __attribute__((constructor)) static void choose_level(void) {
     if (wanted)
         for (int level = EK_SCALAR; level <= EK_LAST; level++)
             if (strcmp(wanted, names[level]) == 0 && use_in_process((ek_level)level)) return;
-    for (int level = EK_LAST; level >= EK_SCALAR; level--)
-        if (use_in_process((ek_level)level)) return;
+    use_in_process(ek_best_level());
 }
 
 ek_level ek_current_level(void) { return thread_table ? thread_level : process_level; }

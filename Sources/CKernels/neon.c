@@ -25,7 +25,7 @@ EK_INLINE float v_sum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 #define LINEAR_ROWS 6
 #define LINEAR_VECTORS 4
 #define ATTENTION_VECTORS 2
-#define ATTENTION_STEP 6
+#define ATTENTION_STEP 8
 #include "linear_kernels.h"
 #include "attention_kernels.h"
 

@@ -1,4 +1,3 @@
-internal import CKernels
 internal import CellTransformer
 internal import HNSW
 internal import LMDBStore
@@ -35,7 +34,7 @@ extension Database {
                     pendingIngest: pending.map {
                         .init(sources: $0.sources, cellsWritten: $0.state.rows - state.rows)
                     },
-                    simdLevel: String(cString: ek_level_name(ek_current_level())), blasKernel: BLAS.kernelName)
+                    simdLevel: SIMDLevel.current, blasKernel: BLAS.kernelName)
             }
         }
     }

@@ -26,9 +26,6 @@ extension EmbDBError {
             let isOfCell = ![.stopped, .notEnoughMemory].contains(error.code)
             self.init(
                 Self.code(of: error), isOfCell ? error.description : error.detail, underlying: error)
-        case let error as BLASError:
-            let isOfMemory = if case .noMemory = error { true } else { false }
-            self.init(isOfMemory ? .memory : .model, error.description, underlying: error)
         default:
             self.init(code, "\(error)")
         }

@@ -35,6 +35,22 @@ struct CellEmbedderTests {
         #expect(try CellEmbedder(weights).embed([]) == Matrix(rows: 0, columns: 24))
     }
 
+    @Test("A long cell alone is the same bytes on any number of threads, and agrees with the plain equations")
+    func oneCell() throws {
+        let model = try TinyModel(layers: 2, maximumLength: 700)
+        let weights = try model.weights()
+        let tokens = model.cell(650)
+        let cell = CellInput(tokens: tokens)
+        let one = try CellEmbedder(weights, layer: .last, threads: 1).embed([cell])
+        let expected = model.oracle.hiddenStates(tokens)[2]
+        let mean = (0..<24).map { column in expected.reduce(0.0) { $0 + $1[column] } / 650 }
+        #expect(largestDifference(one, [mean]) < 1e-5)
+        for threads in [2, 3, 16, 100] {
+            let many = try CellEmbedder(weights, layer: .last, threads: threads).embed([cell])
+            #expect(many.values.map(\.bitPattern) == one.values.map(\.bitPattern), "\(threads) threads")
+        }
+    }
+
     @Test("Every cell is lent to the closure once, with its own hidden states")
     func lending() throws {
         let model = try TinyModel()

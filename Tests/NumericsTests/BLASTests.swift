@@ -3,21 +3,8 @@ import Testing
 
 @Suite("BLAS")
 struct BLASTests {
-    @Test("the installed kernel passes its self-check and has a name")
-    func selfCheck() throws {
-        try BLAS.selfCheck(threads: 2)
-        #expect(!BLAS.kernelName.isEmpty)
-    }
-
-    @Test("memory that OpenBLAS would wait for is refused before")
-    func memory() {
-        // 2^49 bytes: more than there are addresses.
-        #expect {
-            try BLAS.selfCheck(threads: 1 << 22)
-        } throws: { error in
-            if case .noMemory(let bytes)? = error as? BLASError { bytes >> 20 == 129 << 22 } else { false }
-        }
-    }
+    @Test("the installed kernel has a name")
+    func name() { #expect(!BLAS.kernelName.isEmpty) }
 
     @Test("products agree with Double loops for odd shapes, row paddings, alpha, beta and a transposed b")
     func products() {

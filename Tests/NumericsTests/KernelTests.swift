@@ -26,6 +26,7 @@ struct KernelTests {
     func levelsAreChosen() {
         #expect(simdLevels.contains(EK_SCALAR))
         #expect(ek_use_level(ek_level(99)) == 0)
+        #expect(ek_best_level() == simdLevels.last)
         onEveryLevel { name in #expect(String(cString: ek_level_name(ek_current_level())) == name) }
     }
 

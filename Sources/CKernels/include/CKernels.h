@@ -12,6 +12,8 @@ typedef enum { EK_SCALAR = 0, EK_AVX2 = 1, EK_AVX512 = 2, EK_NEON = 3, EK_LAST =
 
 /// The level in use on this thread.
 ek_level ek_current_level(void);
+/// The best level that this CPU and build can run.
+ek_level ek_best_level(void);
 /// Whether this CPU and build can run `level`.
 int ek_level_available(ek_level level);
 /// Uses `level` on the calling thread from now on, for tests; 0 if it is not available. Other threads stay as they are.

@@ -1,4 +1,3 @@
-internal import CKernels
 internal import CellTransformer
 internal import Foundation
 internal import Numerics
@@ -35,7 +34,7 @@ package enum EmbedBenchmark {
         control: Control = Control()
     ) throws(EmbDBError) -> Result {
         try withEmbDBErrors {
-            try BLAS.selfCheck(threads: threads)
+            if let warning = SIMDLevel.warning { control.warning(warning) }
             let model = try ModelFolder.load(model, dictionaries: dictionaries, warning: control.warning)
             let configuration = model.configuration
             let length = length ?? configuration.maximumLength
@@ -73,7 +72,7 @@ package enum EmbedBenchmark {
             return Result(
                 model: model.name, isUntrained: model.untrainedSeed != nil, length: length, cellsPerSecond: rate,
                 gigaflops: rate * Double(configuration.operations(length: length, layers: layers)) * 1e-9,
-                blasKernel: BLAS.kernelName, simdLevel: String(cString: ek_level_name(ek_current_level())))
+                blasKernel: BLAS.kernelName, simdLevel: SIMDLevel.current)
         }
     }
 }

@@ -1,4 +1,3 @@
-internal import CKernels
 internal import Foundation
 internal import HNSW
 internal import LMDBStore
@@ -190,7 +189,7 @@ package enum SearchBenchmark {
             return Result(
                 vectors: base.rows, dimension: base.columns, buildSeconds: buildSeconds,
                 indexBytes: Int(try database.environment.fileBytes()), openSeconds: openSeconds, results: rows,
-                filtered: filtered, added: nil, simdLevel: String(cString: ek_level_name(ek_current_level())))
+                filtered: filtered, added: nil, simdLevel: SIMDLevel.current)
         }
     }
 

@@ -90,7 +90,6 @@ struct GeneUpdate {
         self.control = control
         state = snapshot.state
         live = snapshot.live
-        try BLAS.selfCheck(threads: threads)
         model = try StoredModel.load(snapshot.requireModel(path: database.path), in: transaction)
         embedder = model.embedder(snapshot.settings, threads: threads)
         let (tokenCount, dimension) = (model.vocabulary.count, snapshot.settings.dimension)

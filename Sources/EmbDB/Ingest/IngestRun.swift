@@ -54,7 +54,7 @@ struct IngestRun {
         pending = found?.pending
         let origin = try EmbeddingOrigin(database, path, state, pending, options, control)
         self.origin = origin
-        if case .model = origin { try BLAS.selfCheck(threads: options.threads) }
+        if case .model = origin, let warning = SIMDLevel.warning { control.warning(warning) }
         // Before files are read, as far as it does not depend on them.
         var computed: EmbeddingSettings?
         if let model = origin.model { computed = try EmbeddingSettings(model, state, options) }

@@ -9,7 +9,6 @@ struct StoredCellEmbedder {
     private let embedder: CellEmbedder
 
     init(_ snapshot: Snapshot, threads: Int, path: String, in transaction: borrowing ReadTransaction) throws {
-        try BLAS.selfCheck(threads: threads)
         model = try StoredModel.load(snapshot.requireModel(path: path), in: transaction)
         guard model.configuration.hiddenSize == snapshot.settings.dimension else {
             throw EmbDBError(.corrupted, "the stored model does not fit the stored embeddings: restore a backup")
