@@ -29,18 +29,17 @@ EK_INLINE vf v_exp(vf x) {
     return v_select(x < -87.0f, (vf)0.0f, p * power);
 }
 
-// 2^x for x <= 0, relative error below 2e-7; 0 below -126, NaN for NaN. 2^x = 2^n 2^r, |r| <= 1/2; the polynomial is the
-// minimax one of 2^r with 1 for its first term, so that 2^0 is 1.
+// 2^x for x <= 0, relative error below 2e-7; 0 below -126, NaN for NaN. 2^x = 2^n 2^r, |r| <= 1/2; the polynomial of degree 5
+// has the least largest error (9.2e-8 before rounding) of those with 1 for the constant, so that 2^0 is 1.
 EK_INLINE vf v_exp2(vf x) {
     const vf magic = (vf)12582912.0f;
     vf t = x + magic;
     vf r = x - (t - magic);
-    vf p = (vf)1.53951616e-4f;
-    p = v_fma(p, r, (vf)1.33952856e-3f);
-    p = v_fma(p, r, (vf)9.61801597e-3f);
-    p = v_fma(p, r, (vf)5.55033018e-2f);
-    p = v_fma(p, r, (vf)2.40226522e-1f);
-    p = v_fma(p, r, (vf)6.93147182e-1f);
+    vf p = (vf)1.326472709e-3f;
+    p = v_fma(p, r, (vf)9.671512682e-3f);
+    p = v_fma(p, r, (vf)5.550733744e-2f);
+    p = v_fma(p, r, (vf)2.402224208e-1f);
+    p = v_fma(p, r, (vf)6.931469776e-1f);
     p = v_fma(p, r, (vf)1.0f);
     vf power = (vf)(((vi)t << 23) + 0x3f800000);
     return v_select(x < -126.0f, (vf)0.0f, p * power);

@@ -90,7 +90,7 @@ package struct BertEncoder: Sendable {
 
     /// hidden = norm(word + token type 0 + position) of one more cell; the token type goes first, as in the reference.
     private func embed(_ tokens: Span<UInt32>, into workspace: inout BertWorkspace) {
-        precondition(workspace.rows + tokens.count <= workspace.maximumLength, "cells that do not fit into the workspace")
+        precondition(workspace.rows + tokens.count <= workspace.maximumLength, "no room in the workspace")
         let layout = weights.layout
         let h = configuration.hiddenSize
         let type = weights.pointer(layout.tokenTypeEmbeddings)

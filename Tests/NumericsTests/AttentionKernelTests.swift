@@ -69,10 +69,38 @@ struct AttentionKernelTests {
                         for d in 0..<size {
                             let difference = (Double(context[row * (size + 2) + d]) - expected[d]).magnitude
                             // Scores are rounded, too, and are up to some hundred where they are peaked.
-                            #expect(difference <= 4e-6 * scale * max(1, scale * scale), "\(name) \(length) \(size) \(scale) \(difference)")
+                            #expect(
+                                difference <= 4e-6 * scale * max(1, scale * scale),
+                                "\(name) \(length) \(size) \(scale) \(difference)")
                         }
                     }
                     for row in 0..<length { #expect(context[row * (size + 2) + size] == 12345) }
+                }
+            }
+        }
+    }
+
+    /// Keys s on one axis, values the unit vectors: the context is the weights themselves.
+    @Test("weights are e^s within 3e-7 of them and of what the rounding of s makes, down to nothing")
+    func exponential() {
+        let length = 64
+        for span in [1.0, 20, 86, 150] {
+            var head = Head(length: length, size: 64)
+            for index in head.values.indices { head.values[index] = 0 }
+            let scores = (0..<length).map { Float(-span * Double($0) / Double(length - 1)) }
+            for row in 0..<length {
+                head.values[row * head.stride] = 8
+                head.values[row * head.stride + 64] = scores[row]
+                head.values[row * head.stride + 128 + row] = 1
+            }
+            onEveryLevel { name in
+                let weights = head.result(0..<length)
+                for key in 0..<length {
+                    let exact = exp(Double(scores[key]))
+                    let error = (Double(weights[key]) / Double(weights[0]) - exact).magnitude
+                    #expect(
+                        error <= exact * (3e-7 + 1.2e-7 * Double(scores[key].magnitude)) + 1e-37,
+                        "\(name) \(scores[key])")
                 }
             }
         }

@@ -10,7 +10,6 @@ struct KernelTests {
     /// All tails, then widths of real embeddings.
     static let lengths = Array(0...129) + [255, 256, 257, 512, 1000, 1152]
 
-
     /// Calls `kernel` with the addresses of `count` rows of `columns` elements, the first `offset` elements in.
     func withRows<T>(
         _ values: [T], offset: Int, count: Int, columns: Int, _ kernel: (UnsafePointer<UnsafePointer<T>?>) -> Void

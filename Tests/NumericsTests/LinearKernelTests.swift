@@ -36,7 +36,8 @@ struct LinearKernelTests {
             y.withUnsafeMutableBufferPointer { y in
                 residual.withUnsafeBufferPointer { residual in
                     x.withUnsafeBufferPointer { x in
-                        let added = isInPlace
+                        let added =
+                            isInPlace
                             ? UnsafePointer(y.baseAddress!) : residual.baseAddress! + range.lowerBound * output
                         ek_linear_f32(
                             x.baseAddress! + range.lowerBound * input, range.count, input, packed, bias, output, kind,
@@ -58,19 +59,23 @@ struct LinearKernelTests {
     @Test("agree with Double at every number of rows and columns, with every ending")
     func oracle() {
         for (rows, input, output) in [
-            (1, 1, 1), (2, 3, 5), (3, 7, 15), (4, 16, 16), (5, 24, 17), (6, 24, 31), (7, 33, 32), (8, 5, 33), (9, 64, 47),
+            (1, 1, 1), (2, 3, 5), (3, 7, 15), (4, 16, 16), (5, 24, 17), (6, 24, 31), (7, 33, 32), (8, 5, 33),
+            (9, 64, 47),
             (11, 24, 72), (12, 48, 24), (13, 40, 100), (191, 8, 20), (192, 9, 20), (193, 10, 40), (400, 3, 5),
         ] {
             let layer = Layer(rows: rows, input: input, output: output)
             onEveryLevel { name in
-                for (kind, hasResidual) in [(EK_NO_ACTIVATION, false), (EK_RELU, true), (EK_GELU, false), (EK_NO_ACTIVATION, true)] {
+                for (kind, hasResidual) in [
+                    (EK_NO_ACTIVATION, false), (EK_RELU, true), (EK_GELU, false), (EK_NO_ACTIVATION, true),
+                ] {
                     let y = layer.result(0..<rows, kind, hasResidual: hasResidual)
                     for row in 0..<rows {
                         for column in 0..<output {
                             var sum = Double(layer.bias[column])
                             var size = 1.0
                             for i in 0..<input {
-                                let product = Double(layer.x[row * input + i]) * Double(layer.weights[column * input + i])
+                                let product =
+                                    Double(layer.x[row * input + i]) * Double(layer.weights[column * input + i])
                                 sum += product
                                 size += product.magnitude
                             }
@@ -79,7 +84,8 @@ struct LinearKernelTests {
                             if kind == EK_GELU { expected = gelu(sum) }
                             if hasResidual { expected += Double(layer.residual[row * output + column]) }
                             let difference = (Double(y[row * output + column]) - expected).magnitude
-                            #expect(difference <= 1e-6 * size, "\(name) \(rows) \(input) \(output) \(kind) \(difference)")
+                            #expect(
+                                difference <= 1e-6 * size, "\(name) \(rows) \(input) \(output) \(kind) \(difference)")
                         }
                     }
                 }
@@ -87,7 +93,9 @@ struct LinearKernelTests {
         }
     }
 
-    @Test("a row's result is the same bits alone, among others, at any place, and where the sum goes on top of the residual")
+    @Test(
+        "a row's result is the same bits alone, among others, at any place, and where the sum goes on top of the residual"
+    )
     func independentOfTheRows() {
         let layer = Layer(rows: 197, input: 37, output: 50)
         onEveryLevel { name in
