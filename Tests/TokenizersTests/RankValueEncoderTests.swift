@@ -121,4 +121,22 @@ struct RankValueEncoderTests {
             #expect(cell.isTruncated == (ranked.count > 100))
         }
     }
+
+    /// A sort by the highest bits of what the values span sees these as equal.
+    @Test("values that differ in their last bits alone are in order beside one that is far away", arguments: [33, 300])
+    func closeValues(count: Int) throws {
+        let vocabulary = try TestVocabulary.large(count + 1, v2: false) { _ in 1 }
+        let genes = try GeneColumns(ids: (0...count).map(TestVocabulary.id), vocabulary: vocabulary)
+        let encoder = try RankValueEncoder(vocabulary: vocabulary, maximumLength: 1000)
+        var cell = EncodedCell()
+        var scratch = RankValueEncoder.Scratch()
+        var random = SeededRandom(seed: 6)
+        let offsets = Array(0..<count).shuffled(using: &random)
+        let columns = (0...count).map { Int32($0) }
+        let values = [1] + offsets.map { 1e12 + Double($0) }
+        encoder.encode(columns: columns.span, values: values.span, genes: genes, into: &cell, scratch: &scratch)
+        #expect(cell.ranking.counts == values.sorted(by: >))
+        let ranked = columns.sorted { values[Int($0)] > values[Int($1)] }
+        #expect(cell.ranking.tokens == ranked.map { genes.token(ofColumn: Int($0)) })
+    }
 }
