@@ -98,7 +98,7 @@ def folder(name: str, arguments) -> Path:
     """A model that embdb draws from a seed: a configuration and a vocabulary."""
     path = arguments.work / name
     path.mkdir(parents=True, exist_ok=True)
-    config = dict(MODELS[name], model_type="bert", seed=1)
+    config = dict(MODELS[name], model_type="bert", embdb_seed=1)
     (path / "config.json").write_text(json.dumps(config))
     lines = arguments.vocabulary.read_text().splitlines()
     (path / "vocabulary.tsv").write_text("\n".join(lines[:1 + MODELS[name]["vocab_size"]]) + "\n")
@@ -158,8 +158,10 @@ def main() -> None:
     print("|---|" + "--:|" * (len(columns) + 1))
     for shape, found in results.items():
         model, length = shape.split("-")
-        cells = [f"{found[c]:.3g} ({found[c] * operations(MODELS[model], int(length)) * 1e-9:.0f})" if found.get(c) else "–"
-                 for c in columns]
+        work = operations(MODELS[model], int(length)) * 1e-9
+        layers = MODELS[model]["num_hidden_layers"]
+        # One layer less is one layer's operations less.
+        cells = [f"{found[c]:.3g} ({found[c] * work * (1 - ('needed' in c) / layers):.0f})" if found.get(c) else "–" for c in columns]
         best = max((found[c] for c in names if found.get(c) and c.endswith("f32")), default=None)
         print(f"| {shape} | " + " | ".join(cells) + f" | {found['embdb f32'] / best:.2f} |" if best else f"| {shape} | " + " | ".join(cells) + " | – |")
     if arguments.out:
