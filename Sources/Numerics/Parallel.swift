@@ -55,13 +55,9 @@ package enum Parallel {
     /// Runs `body(worker, index)` for every index of 0..<count on up to `workers` threads, numbered from 0; each number is
     /// in use once at a time.
     package static func forEach(_ count: Int, workers: Int, _ body: @Sendable (Int, Int) -> Void) {
-        let next = Atomic(0)
-        DispatchQueue.concurrentPerform(iterations: min(max(1, workers), count)) { worker in
-            while true {
-                let index = next.add(1, ordering: .relaxed).oldValue
-                if index >= count { return }
-                body(worker, index)
-            }
+        let number = Atomic(0)
+        forEach(count, threads: workers, makeState: { number.add(1, ordering: .relaxed).oldValue }) {
+            (worker: inout Int, index: Int) in body(worker, index)
         }
     }
 }
