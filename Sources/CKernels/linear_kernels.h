@@ -6,26 +6,10 @@
 // cache lines. Every sum runs over `in` from 0 up in one register: a row's result depends neither on the other rows nor on
 // where it stands among them.
 
+#include "linear_output.h"
+
 // Rows that go through all panels before the next ones: few enough to stay in the second-level cache.
 #define LINEAR_BLOCK 192
-
-typedef struct {
-    const float *bias;
-    // [rows, out] like y, or NULL
-    const float *residual;
-    float *y;
-    size_t out;
-    ek_activation kind;
-} linear_output;
-
-EK_INLINE vf linear_end(vf sum, size_t column, size_t place, size_t left, const linear_output *output) {
-    const int whole = left >= LANES;
-    sum += whole ? v_load(output->bias + column) : v_load_tail(output->bias + column, left);
-    sum = activate(sum, output->kind);
-    if (output->residual)
-        sum += whole ? v_load(output->residual + place) : v_load_tail(output->residual + place, left);
-    return sum;
-}
 
 // `rows` rows by LINEAR_VECTORS vectors. `panel` is that of `column`; the next vector may be in the next panel.
 EK_INLINE void linear_tile(const float *x, size_t in, const int rows, const float *panel, size_t row, size_t column,

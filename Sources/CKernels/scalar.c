@@ -60,7 +60,7 @@ static void layer_norm_f32(float *out, const float *x, const float *residual, co
     }
 }
 
-static float activated(float v, ek_activation kind) {
+float ek_activated(float v, ek_activation kind) {
     switch (kind) {
         case EK_RELU: return v < 0 ? 0 : v;
         // -inf * 0 is no number, but its limit is 0.
@@ -78,7 +78,7 @@ static void linear_f32(const float *x, size_t rows, size_t in, const float *pack
             for (size_t k = 0; k < in; k++)
                 for (size_t c = 0; c < EK_PANEL; c++) sums[c] += x[k] * panel[k * EK_PANEL + c];
             for (size_t c = start; c < out && c < start + EK_PANEL; c++) {
-                const float value = activated(sums[c - start] + bias[c], kind);
+                const float value = ek_activated(sums[c - start] + bias[c], kind);
                 y[r * out + c] = residual ? value + residual[r * out + c] : value;
             }
         }

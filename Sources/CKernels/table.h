@@ -26,6 +26,23 @@ const ek_table *ek_avx2(void);
 const ek_table *ek_avx512(void);
 const ek_table *ek_neon(void);
 
+// The same for bf16.
+typedef struct {
+    void (*round_bf16)(const float *x, size_t n, ek_bf16 *y);
+    void (*linear_bf16)(const ek_bf16 *x, size_t rows, size_t in, const ek_bf16 *packed, const float *bias, size_t out,
+                        ek_activation kind, const float *residual, float *y, ek_bf16 *rounded);
+    void (*attention_bf16)(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride,
+                           size_t length, size_t head_size, size_t first, size_t end, ek_bf16 *context,
+                           size_t context_stride, float *scratch);
+} ek_bf16_table;
+
+const ek_bf16_table *ek_scalar_bf16(void);
+// NULL where this build or CPU has not got the instructions.
+const ek_bf16_table *ek_avx512_bf16(void);
+
+// An activation in plain C.
+float ek_activated(float v, ek_activation kind);
+
 // Rows of a graph walk are scattered over memory: ask for them before they are needed. `bytes` a row, at most 1 KiB of
 // it; the hardware sees the stream after that.
 static inline void ek_prefetch(const void *row, size_t bytes) {

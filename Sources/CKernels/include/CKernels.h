@@ -77,5 +77,52 @@ static inline size_t ek_attention_scratch(size_t length, size_t head_size) {
 void ek_attention_f32(const float *query, const float *key, const float *value, size_t stride, size_t length,
                       size_t head_size, size_t first, size_t end, float *context, size_t context_stride, float *scratch);
 
+// bfloat16: products of numbers rounded to 8 bits of precision, summed in f32. Softmax, activations and norms are in
+// f32. The fast kernels may take numbers below 2^-126 for 0.
+
+/// The upper half of a float.
+typedef uint16_t ek_bf16;
+/// The nearest number, of two the one whose last bit is 0; a NaN stays one.
+static inline ek_bf16 ek_to_bf16(float x) {
+    union { float x; uint32_t bits; } u = {x};
+    if (x != x) return (ek_bf16)(u.bits >> 16 | 0x40);
+    return (ek_bf16)((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);
+}
+static inline float ek_from_bf16(ek_bf16 x) {
+    union { uint32_t bits; float x; } u = {(uint32_t)x << 16};
+    return u.x;
+}
+/// Whether the level in use on this thread has bf16 kernels of its own: avx512 on a CPU with AVX512-BF16, and scalar,
+/// whose plain loops all other levels and CPUs run.
+int ek_has_bf16(void);
+/// y[i] = x[i], rounded.
+void ek_round_bf16(const float *x, size_t n, ek_bf16 *y);
+/// ek_layer_norm_f32, and `rounded` [rows, columns] with what it wrote to `out`, rounded.
+void ek_layer_norm_bf16(float *out, const float *x, const float *residual, const float *gain, const float *bias,
+                        size_t rows, size_t columns, float epsilon, ek_bf16 *rounded);
+
+/// Columns of a panel of packed bf16 weights.
+#define EK_PANEL_BF16 32
+/// Numbers that `weights` [out, in] take when packed: whole panels, and pairs along `in`.
+static inline size_t ek_packed_size_bf16(size_t out, size_t in) {
+    return (out + EK_PANEL_BF16 - 1) / EK_PANEL_BF16 * EK_PANEL_BF16 * ((in + 1) / 2 * 2);
+}
+/// weights [out, in], rounded -> panels of EK_PANEL_BF16 columns, each [in / 2][EK_PANEL_BF16][2]; zeros behind the
+/// last column and behind an odd `in`. The same on every level. Fastest where `packed` is aligned to 64 bytes.
+void ek_pack_bf16(const float *weights, size_t out, size_t in, ek_bf16 *packed);
+/// f(x [rows, in] W^T + bias) + residual to y [rows, out], and rounded to `rounded` [rows, out]; either may be NULL.
+/// `residual` [rows, out] may be NULL, and may be y.
+void ek_linear_bf16(const ek_bf16 *x, size_t rows, size_t in, const ek_bf16 *packed, const float *bias, size_t out,
+                    ek_activation kind, const float *residual, float *y, ek_bf16 *rounded);
+
+/// Floats of scratch memory that ek_attention_bf16 needs.
+static inline size_t ek_attention_scratch_bf16(size_t length, size_t head_size) {
+    return (length + 56) * ((head_size + 31) / 32 * 32) + EK_KEY_TILE * 32;
+}
+/// ek_attention_f32 on rounded numbers: those given, the numerators of the softmax (not the sum that they are divided
+/// by), and the context. Strides are in numbers. Fastest where `scratch` is aligned to 64 bytes.
+void ek_attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t length,
+                       size_t head_size, size_t first, size_t end, ek_bf16 *context, size_t context_stride,
+                       float *scratch);
 
 #endif
