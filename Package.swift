@@ -46,6 +46,7 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         // The next two come with libhdf5-dev.
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -56,7 +57,7 @@ let package = Package(
         swift("Numerics", ["COpenBLAS", "CKernels"]),
 
         // Floor 2: files, graphs, storage; none knows another
-        swift("AnnData", ["CHDF5", "CZlib"]),
+        swift("AnnData", ["CDeflate", "CHDF5", "CZlib", "Numerics"]),
         swift("Checkpoints", ["CZlib", "Numerics"]),
         swift("HNSW", ["CKernels", "Numerics"]),
         swift("LMDBStore", ["CLMDB", "CZlib", "Numerics"]),

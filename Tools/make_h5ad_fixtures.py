@@ -5,6 +5,7 @@ Every matrix is 23 cells x 17 genes and holds count(cell, gene) below, which the
 """
 import os
 import sys
+import zlib
 
 import anndata as ad
 import h5py
@@ -92,6 +93,68 @@ def matrices():
         file["X/data"][::2] = 0
 
     edited("explicit_zeros", zeros)
+
+
+def direct():
+    """Chunks that are read from the file itself: deflate, with and without shuffle, whatever finds the chunks."""
+
+    def chunked(file, data="f4", indices="i4", shuffle=False, change=None):
+        arrays = [file["X/data"][:].astype(data), file["X/indices"][:].astype(indices)]
+        if change:
+            change(*arrays, file["X/indptr"][:])
+        replace(file, "X/data", arrays[0], chunks=(7,), compression="gzip", shuffle=shuffle)
+        replace(file, "X/indices", arrays[1], chunks=(5,), compression="gzip", shuffle=shuffle)
+
+    for data, indices, shuffle in [
+            ("f4", "i4", False), ("f8", "i8", True), ("i4", "i4", True), ("i8", "i8", False), ("u2", "i4", True)]:
+        name = f"direct_{data}_{indices}" + ("_shuffle" if shuffle else "")
+        edited(name, lambda file: chunked(file, data, indices, shuffle))
+    for name, options in [("direct_v110", dict(libver=("v110", "v110"))), ("direct_userblock", dict(userblock_size=512))]:
+        with h5py.File(path("direct_f4_i4")) as old, h5py.File(path(name), "w", **options) as new:
+            for member in old:
+                old.copy(member, new)
+
+    def first(indptr, row=9):
+        return indptr[row]
+
+    def put(place, value):
+        def change(data, indices, indptr):
+            [data, indices][place][first(indptr)] = value
+        return change
+
+    def shuffled(data, indices, indptr):
+        for start, end in zip(indptr, indptr[1:]):
+            indices[start:end] = indices[start:end][::-1]
+            data[start:end] = data[start:end][::-1]
+
+    def twice(data, indices, indptr):
+        indices[first(indptr) + 1] = indices[first(indptr)]
+
+    def zeros(data, indices, indptr):
+        data[::2] = 0
+
+    for name, change in [
+            ("unsorted", shuffled), ("zeros", zeros), ("bad_duplicate", twice), ("bad_negative", put(0, -3)),
+            ("bad_nan", put(0, np.nan)), ("bad_infinite", put(0, np.inf)), ("bad_fraction", put(0, 0.5)),
+            ("bad_huge", put(0, 2.0**53)), ("bad_index", put(1, GENES)), ("bad_index_negative", put(1, -1))]:
+        edited("direct_" + name, lambda file: chunked(file, data="f8", change=change))
+    # A damaged stream, one that is a byte short of a chunk, and a chunk that was never written.
+    for name, stream in [("damaged", b"no deflate at all"), ("short", zlib.compress(bytes(27)))]:
+        edited("direct_bad_" + name, chunked)
+        with h5py.File(path("direct_bad_" + name), "r+") as file:
+            file["X/data"].id.write_direct_chunk((14,), stream)
+
+    def unwritten(file):
+        attributes, length = dict(file["X/data"].attrs), len(file["X/data"])
+        values = file["X/data"][:]
+        del file["X/data"]
+        data = file.create_dataset("X/data", (length,), "f4", chunks=(7,), compression="gzip", fillvalue=2)
+        data[:14], data[21:] = values[:14], values[21:]
+        data.attrs.update(attributes)
+        indices = file["X/indices"][:]
+        replace(file, "X/indices", indices, chunks=(5,), compression="gzip")
+
+    edited("direct_unwritten", unwritten)
 
 
 def frames():
@@ -245,6 +308,7 @@ def defects():
 if __name__ == "__main__":
     os.makedirs(FOLDER, exist_ok=True)
     matrices()
+    direct()
     frames()
     legacy()
     defects()

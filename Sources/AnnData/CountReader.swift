@@ -1,3 +1,5 @@
+internal import Numerics
+
 /// Reads the counts of a matrix, cells in any order of ranges, best ascending. Memory is bounded whatever the size of
 /// the file: the batch itself, slices of `entriesAtOnce` entries, and for a matrix stored by columns the budget (see
 /// `CompressedColumnReader`).
@@ -8,6 +10,11 @@ package struct CountReader: Sendable {
     private var byColumns: CompressedColumnReader?
     private var dense: DenseReader?
     private var byGenes: GeneMajorReader?
+    /// For ``forEachRow(_:threads:makeState:_:)``, where it goes.
+    private var direct: DirectRowReader?
+    /// Rows whose chunks were inflated by this process, so that a test can tell the two ways apart.
+    package private(set) var directRows = 0
+    private var batch = CountBatch()
 
     /// Entries that are read at once, unless the caller asks for another number: 8 MB of doubles.
     package static let defaultSlice = 1 << 20
@@ -17,7 +24,9 @@ package struct CountReader: Sendable {
         self.layer = layer
         self.rule = rule
         switch layer.layout {
-        case .rows(let parts): byRows = CompressedRowReader(layer, parts, rule, slice: slice)
+        case .rows(let parts):
+            byRows = CompressedRowReader(layer, parts, rule, slice: slice)
+            direct = DirectRowReader(layer, parts, rule, slice: slice)
         case .columns(let parts):
             byColumns = CompressedColumnReader(layer, parts, rule, memoryBudget, slice: slice)
         case .dense(let matrix): dense = DenseReader(layer, matrix, rule, slice: slice)
@@ -39,6 +48,33 @@ package struct CountReader: Sendable {
         try dense?.read(rows, into: &batch)
         try byGenes?.read(rows, into: &batch)
         if let genes = layer.geneOfColumn { batch.keepGenes(genes) }
+    }
+
+    /// Calls `body` with the cells `rows`: their genes, ascending, and counts, as ``read(rows:into:)`` gives them. On up to
+    /// `threads` threads, in any order; a matrix by rows whose chunks are compressed by deflate is inflated by them as
+    /// well. After an error, some cells have been there, and a cell may have been there twice.
+    ///
+    /// - Parameters:
+    ///   - makeState: scratch memory of one thread.
+    ///   - body: gets the number of the cell, counted from 0 in `rows`.
+    package mutating func forEachRow<State: ~Copyable>(
+        _ rows: Range<Int>, threads: Int, makeState: @Sendable () -> State,
+        _ body: @Sendable (inout State, Int, Span<Int32>, Span<Double>) -> Void
+    ) throws(AnnDataError) {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= layer.rowCount, "rows outside of the matrix")
+        if try direct?.forEachRow(rows, threads: threads, makeState: makeState, body) == true {
+            directRows += rows.count
+            return
+        }
+        var batch = CountBatch()
+        swap(&batch, &self.batch)
+        defer { swap(&batch, &self.batch) }
+        try read(rows: rows, into: &batch)
+        let counts = batch
+        Parallel.forEach(rows.count, threads: threads, grain: 8, makeState: makeState) { state, index in
+            let entries = counts.entries(index)
+            body(&state, index, counts.indices.span.extracting(entries), counts.values.span.extracting(entries))
+        }
     }
 }
 

@@ -24,6 +24,7 @@ static inline hid_t chdf5_native(enum chdf5_native_type type) {
     return -1;
 }
 
+static inline hid_t chdf5_file_access_properties(void) { return H5Pcreate(H5P_FILE_ACCESS); }
 static inline hid_t chdf5_dataset_access_properties(void) { return H5Pcreate(H5P_DATASET_ACCESS); }
 static inline hid_t chdf5_dataset_creation_properties(void) { return H5Pcreate(H5P_DATASET_CREATE); }
 static inline hid_t chdf5_group_creation_properties(void) { return H5Pcreate(H5P_GROUP_CREATE); }
@@ -49,6 +50,17 @@ static inline herr_t chdf5_visit_link(hid_t group, const char *name, const H5L_i
 static inline herr_t chdf5_each_link(hid_t group, struct chdf5_visitor visitor) {
     return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, chdf5_visit_link, &visitor);
 }
+
+// A file of the driver ChunkFinder: HDF5's part first, then ours.
+typedef struct {
+    H5FD_t file;
+    int descriptor;
+    haddr_t end_of_addresses;
+    haddr_t size;
+    // While it is set, reading elements reads nothing, but leaves its address here.
+    int is_finding;
+    haddr_t found;
+} chdf5_found_file;
 
 // glibc 2.34; <spawn.h> shows it only where _DEFAULT_SOURCE is defined, which Swift does not do.
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);

@@ -24,8 +24,9 @@ extension BertEncoder {
         let vocabulary = configuration.vocabularySize
         let rows = positions.count
         // Free until the next pass.
-        let transformed = workspace.context.baseAddress
-        BertPass(self, workspace).transform(
+        let transformed = UnsafeMutableRawPointer(workspace.queryKeyValue.baseAddress)
+            .assumingMemoryBound(to: Float.self)
+        FloatLayers(BertPass(self, workspace), weights.packed(.f32)).transform(
             workspace.hidden.baseAddress + (workspace.start + positions.lowerBound) * h, rows, head, into: transformed)
         var result = Matrix(rows: rows, columns: vocabulary)
         result.values.withUnsafeMutableBufferPointer { buffer in

@@ -6,12 +6,14 @@ package import Numerics
 package struct BertEncoder: Sendable {
     package let weights: BertWeights
     let packed: PackedWeights
+    package let precision: Precision
     package var configuration: BertConfiguration { weights.configuration }
 
     /// Packs the weights, if that has not been done yet.
-    package init(_ weights: BertWeights) {
+    package init(_ weights: BertWeights, precision: Precision = .f32) {
         self.weights = weights
-        packed = weights.packed
+        self.precision = precision
+        packed = weights.packed(precision)
     }
 
     /// Computes the hidden states after layer `layer`, 0 (the embeddings) to `layerCount`, into `workspace`; layers
@@ -41,7 +43,9 @@ package struct BertEncoder: Sendable {
     }
 
     private func run(_ layers: Range<Int>, _ workspace: inout BertWorkspace) {
-        precondition(workspace.configuration == configuration, "a workspace of another model")
+        precondition(
+            workspace.configuration == configuration && workspace.precision == precision, "a workspace of another model"
+        )
         BertPass(self, workspace).run(layers)
         workspace.layer = layers.upperBound
     }

@@ -9,14 +9,16 @@ internal import Numerics
 struct BertPass: @unchecked Sendable {
     // Unchecked: threads write to rows, heads and scratch memory of their own.
 
-    private let configuration: BertConfiguration
-    private let weights: BertWeights
-    private let packed: PackedWeights
+    let configuration: BertConfiguration
+    let weights: BertWeights
+    let packed: PackedWeights
+    private let precision: Precision
     private let threads: Int
     private let starts: [Int]
-    private let hidden: UnsafeMutablePointer<Float>
-    private let queryKeyValue: UnsafeMutablePointer<Float>
-    private let context: UnsafeMutablePointer<Float>
+    let hidden: UnsafeMutablePointer<Float>
+    let rounded: UnsafeMutablePointer<UInt16>
+    let queryKeyValue: UnsafeMutableRawPointer
+    let context: UnsafeMutableRawPointer
     private let scratch: UnsafeMutablePointer<Float>
     private let scratchSize: Int
 
@@ -25,11 +27,13 @@ struct BertPass: @unchecked Sendable {
         configuration = encoder.configuration
         weights = encoder.weights
         packed = encoder.packed
+        precision = encoder.precision
         threads = workspace.threads
         starts = workspace.starts
         hidden = workspace.hidden.baseAddress
-        queryKeyValue = workspace.queryKeyValue.baseAddress
-        context = workspace.context.baseAddress
+        rounded = workspace.rounded.baseAddress
+        queryKeyValue = UnsafeMutableRawPointer(workspace.queryKeyValue.baseAddress)
+        context = UnsafeMutableRawPointer(workspace.context.baseAddress)
         scratch = workspace.scratch.baseAddress
         scratchSize = workspace.scratchSize
     }
@@ -37,89 +41,43 @@ struct BertPass: @unchecked Sendable {
     private var rows: Int { starts[starts.count - 1] }
 
     /// hidden = what layer `layers.upperBound` gives, from what layer `layers.lowerBound` gives.
-    ///
-    /// A block of rows goes from the attention's output layer to the next layer's queries while it is in the cache.
     func run(_ layers: Range<Int>) {
+        switch precision {
+        case .f32: run(layers, FloatLayers(self))
+        case .bf16:
+            ek_round_bf16(hidden, rows * configuration.hiddenSize, rounded)
+            run(layers, RoundedLayers(self))
+        }
+    }
+
+    /// A block of rows goes from the attention's output layer to the next layer's queries while it is in the cache.
+    private func run(_ layers: Range<Int>, _ kernels: some BertLayers) {
         guard !layers.isEmpty else { return }
-        forEachBlock { first, count, _ in project(layer: layers.lowerBound, first, count) }
+        forEachBlock { first, count, _ in kernels.project(layer: layers.lowerBound, first, count) }
         for layer in layers {
-            attend()
+            attend(kernels)
             forEachBlock { first, count, scratch in
-                finish(layer: layer, first, count, scratch)
-                if layer + 1 < layers.upperBound { project(layer: layer + 1, first, count) }
+                kernels.finish(layer: layer, first, count, scratch)
+                if layer + 1 < layers.upperBound { kernels.project(layer: layer + 1, first, count) }
             }
         }
     }
 
-    /// Query, key and value of a block of rows.
-    private func project(layer: Int, _ first: Int, _ count: Int) {
-        let h = configuration.hiddenSize
-        multiply(
-            hidden + first * h, count, by: packed.layers[layer].queryKeyValue, into: queryKeyValue + first * 3 * h)
-    }
-
-    /// hidden = norm(a + W2 f(W1 a)), a = norm(hidden + attention(hidden)), for a block of rows.
-    private func finish(layer index: Int, _ first: Int, _ count: Int, _ scratch: UnsafeMutablePointer<Float>) {
-        let h = configuration.hiddenSize
-        let layer = packed.layers[index]
-        let norms = weights.layout.layers[index]
-        let hidden = hidden + first * h
-        let attended = scratch
-        let feedForward = scratch + count * h
-        multiply(context + first * h, count, by: layer.attentionOutput, plus: hidden, into: attended)
-        norm(attended, norms.attentionNorm, count)
-        multiply(attended, count, by: layer.feedForwardIn, configuration.activation.kernel, into: feedForward)
-        multiply(feedForward, count, by: layer.feedForwardOut, plus: attended, into: hidden)
-        norm(hidden, norms.outputNorm, count)
-    }
-
     /// context = softmax(Q Kᵀ / √d) V, for every cell and head.
-    private func attend() {
-        let h = configuration.hiddenSize
-        let d = configuration.headSize
+    private func attend(_ kernels: some BertLayers) {
         let heads = configuration.headCount
         // Where the heads are fewer than what keeps the threads busy, a cell's queries are divided, too.
         let parts = threads == 1 ? 1 : max(1, 4 * threads / (heads * (starts.count - 1)))
         forEach((starts.count - 1) * heads * parts) { task, scratch in
             let cell = task / (heads * parts)
-            let head = task / parts % heads
             let start = starts[cell]
             let length = starts[cell + 1] - start
             let share = ((length + parts - 1) / parts + 31) / 32 * 32
             let first = task % parts * share
             guard first < length else { return }
-            let query = queryKeyValue + start * 3 * h + head * d
-            ek_attention_f32(
-                query, query + h, query + 2 * h, 3 * h, length, d, first, min(length, first + share),
-                context + start * h + head * d, h, scratch)
+            kernels.attend(
+                head: task / parts % heads, rows: start..<start + length, first..<min(length, first + share), scratch)
         }
-    }
-
-    /// y [rows, h] = norm(f(T x + t)), what the masked-gene head does before its decoder.
-    func transform(
-        _ x: UnsafePointer<Float>, _ rows: Int, _ head: BertLayout.LanguageModelHead,
-        into y: UnsafeMutablePointer<Float>
-    ) {
-        guard let linear = packed.headTransform else { return }
-        multiply(x, rows, by: linear, configuration.activation.kernel, into: y)
-        norm(y, head.norm, rows)
-    }
-
-    /// y [rows, out] = f(x [rows, in] Wᵀ + b) + residual.
-    private func multiply(
-        _ x: UnsafePointer<Float>, _ rows: Int, by linear: PackedWeights.Linear,
-        _ activation: ek_activation = EK_NO_ACTIVATION, plus residual: UnsafePointer<Float>? = nil,
-        into y: UnsafeMutablePointer<Float>
-    ) {
-        ek_linear_f32(
-            x, rows, linear.input, packed.pointer(linear), weights.pointer(linear.bias), linear.output, activation,
-            residual, y)
-    }
-
-    private func norm(_ x: UnsafeMutablePointer<Float>, _ norm: BertLayout.Pair, _ rows: Int) {
-        ek_layer_norm_f32(
-            x, x, nil, weights.pointer(norm.weight), weights.pointer(norm.bias), rows, configuration.hiddenSize,
-            configuration.layerNormEpsilon)
     }
 
     private func forEachBlock(_ body: @Sendable (Int, Int, UnsafeMutablePointer<Float>) -> Void) {
@@ -137,6 +95,18 @@ struct BertPass: @unchecked Sendable {
         }
         Parallel.forEach(count, workers: threads) { worker, index in body(index, scratch + worker * scratchSize) }
     }
+}
+
+/// The layers of a pass in one precision; `first`, `count`: a block of rows, `scratch`: memory of one thread.
+protocol BertLayers: Sendable {
+    /// Query, key and value of the rows.
+    func project(layer: Int, _ first: Int, _ count: Int)
+
+    /// context = softmax(Q Kᵀ / √d) V for the head and the `queries`, counted within the cell's `rows`.
+    func attend(head: Int, rows: Range<Int>, _ queries: Range<Int>, _ scratch: UnsafeMutablePointer<Float>)
+
+    /// hidden = norm(a + W2 f(W1 a)), a = norm(hidden + attention(hidden)).
+    func finish(layer: Int, _ first: Int, _ count: Int, _ scratch: UnsafeMutablePointer<Float>)
 }
 
 extension BertConfiguration.Activation {

@@ -14,14 +14,15 @@ package final class BertWeights: @unchecked Sendable {
     /// checkpoint of the kind has are left out.
     package let unusedTensors: [String]
     private let memory: AlignedBuffer<Float>
-    private let packing = Mutex<PackedWeights?>(nil)
+    private let packing = Mutex<[Precision: PackedWeights]>([:])
 
-    /// The linear layers for the kernels, packed when they are asked for the first time: as much memory again.
-    var packed: PackedWeights {
+    /// The linear layers for the kernels, packed when they are asked for the first time: as much memory again for f32,
+    /// half of it for bf16.
+    func packed(_ precision: Precision) -> PackedWeights {
         packing.withLock { packed in
-            if let packed { return packed }
-            let made = PackedWeights(self)
-            packed = made
+            if let made = packed[precision] { return made }
+            let made = PackedWeights(self, precision)
+            packed[precision] = made
             return made
         }
     }

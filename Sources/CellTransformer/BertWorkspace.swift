@@ -11,6 +11,8 @@ package struct BertWorkspace: ~Copyable {
     static let blockRows = 192
 
     package let configuration: BertConfiguration
+    /// Of the products that it has room for.
+    package let precision: Precision
     /// The tokens it has room for: of the longest cell, or of all cells that are run together.
     package let maximumLength: Int
     /// Threads that work on one pass.
@@ -24,12 +26,15 @@ package struct BertWorkspace: ~Copyable {
 
     /// [rows, h]
     let hidden: AlignedBuffer<Float>
-    /// [rows, 3h]: query, key and value of a position side by side.
-    let queryKeyValue: AlignedBuffer<Float>
-    /// [rows, h]: what attention gathers, before its output layer.
-    let context: AlignedBuffer<Float>
+    /// What layers hand on to one another, in numbers of the precision:
+    /// [rows, 3h], query, key and value of a position side by side;
+    let queryKeyValue: AlignedBuffer<UInt8>
+    /// [rows, h], what attention gathers, before its output layer;
+    let context: AlignedBuffer<UInt8>
+    /// [rows, h], ``hidden`` rounded; empty for f32.
+    let rounded: AlignedBuffer<UInt16>
     /// ``scratchSize`` for each thread: what one head's attention needs, or the rows of a block between its linear
-    /// layers, [blockRows, h] and [blockRows, f].
+    /// layers, [blockRows, h] and [blockRows, f], and what these are rounded to.
     let scratch: AlignedBuffer<Float>
     let scratchSize: Int
 
@@ -39,19 +44,32 @@ package struct BertWorkspace: ~Copyable {
     ///   - isShared: whether there are several cells at a time, whose tokens together may be more than the positions.
     ///   - threads: that work on one pass; for cells too few to be spread over threads themselves.
     package init(
-        _ configuration: BertConfiguration, maximumLength: Int = .max, isShared: Bool = false, threads: Int = 1
+        _ configuration: BertConfiguration, precision: Precision = .f32, maximumLength: Int = .max,
+        isShared: Bool = false, threads: Int = 1
     ) {
         let rows = max(1, isShared ? maximumLength : min(maximumLength, configuration.maximumLength))
         let h = configuration.hiddenSize
+        let length = min(rows, configuration.maximumLength)
+        let block = min(rows, Self.blockRows)
         self.configuration = configuration
+        self.precision = precision
         self.maximumLength = rows
         self.threads = max(1, threads)
+        let (bytes, attention, layers) =
+            switch precision {
+            case .f32:
+                (4, ek_attention_scratch(length, configuration.headSize), block * (h + configuration.feedForwardSize))
+            case .bf16:
+                (
+                    2, ek_attention_scratch_bf16(length, configuration.headSize),
+                    block * (2 * h + configuration.feedForwardSize)
+                )
+            }
         hidden = AlignedBuffer(repeating: 0, count: rows * h)
-        queryKeyValue = AlignedBuffer(repeating: 0, count: rows * 3 * h)
-        context = AlignedBuffer(repeating: 0, count: rows * h)
-        let size = max(
-            ek_attention_scratch(min(rows, configuration.maximumLength), configuration.headSize),
-            min(rows, Self.blockRows) * (h + configuration.feedForwardSize))
+        queryKeyValue = AlignedBuffer(repeating: 0, count: rows * 3 * h * bytes)
+        context = AlignedBuffer(repeating: 0, count: rows * h * bytes)
+        rounded = AlignedBuffer(repeating: 0, count: precision == .f32 ? 0 : rows * h)
+        let size = max(attention, layers)
         scratchSize = (size + 15) / 16 * 16
         scratch = AlignedBuffer(repeating: 0, count: self.threads * scratchSize)
     }

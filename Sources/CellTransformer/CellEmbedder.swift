@@ -24,9 +24,9 @@ package struct CellEmbedder: Sendable {
 
     package init(
         _ weights: BertWeights, layer: HiddenLayer = .secondToLast, pooling: Pooling = .mean,
-        threads: Int = Parallel.availableThreads
+        precision: Precision = .f32, threads: Int = Parallel.availableThreads
     ) {
-        encoder = BertEncoder(weights)
+        encoder = BertEncoder(weights, precision: precision)
         self.layer = layer
         self.pooling = pooling
         self.threads = threads
@@ -68,7 +68,7 @@ package struct CellEmbedder: Sendable {
         _ cells: [CellInput],
         _ body: @Sendable (Int, borrowing BertWorkspace) throws(TransformerError) -> Void
     ) throws(TransformerError) {
-        let configuration = encoder.configuration
+        let (configuration, precision) = (encoder.configuration, encoder.precision)
         let index = layer.index(in: configuration)
         for (number, cell) in cells.enumerated() {
             try encoder.check(
@@ -81,7 +81,8 @@ package struct CellEmbedder: Sendable {
         try Parallel.forEach(
             groups.count, threads: threads,
             makeState: {
-                BertWorkspace(configuration, maximumLength: room, isShared: true, threads: threadsPerGroup)
+                BertWorkspace(
+                    configuration, precision: precision, maximumLength: room, isShared: true, threads: threadsPerGroup)
             }
         ) { (workspace: inout BertWorkspace, turn: Int) throws(TransformerError) in
             let numbers = order[groups[turn]]

@@ -1,13 +1,14 @@
 internal import CKernels
 internal import Numerics
 
-/// The linear layers of a model in the order in which the kernels read them, made once from ``BertWeights``.
+/// The linear layers of a model in the order in which the kernels read them, made once from ``BertWeights`` for each
+/// precision that is asked for.
 final class PackedWeights: @unchecked Sendable {
     // Unchecked: the memory is written in init alone.
 
     /// One linear layer.
     struct Linear {
-        /// Its first float.
+        /// Its first byte.
         let offset: Int
         /// Offset of its bias in the weights.
         let bias: Int
@@ -26,9 +27,9 @@ final class PackedWeights: @unchecked Sendable {
     let layers: [Layer]
     /// Of the masked-gene head.
     let headTransform: Linear?
-    private let memory: AlignedBuffer<Float>
+    private let memory: AlignedBuffer<UInt8>
 
-    init(_ weights: BertWeights) {
+    init(_ weights: BertWeights, _ precision: Precision) {
         let h = weights.configuration.hiddenSize
         let f = weights.configuration.feedForwardSize
         var size = 0
@@ -36,7 +37,8 @@ final class PackedWeights: @unchecked Sendable {
         func place(_ pair: BertLayout.Pair, input: Int, output: Int) -> Linear {
             let linear = Linear(offset: size, bias: pair.bias, input: input, output: output)
             linears.append((linear, pair.weight))
-            size += ek_packed_size(output, input)
+            // Whole cache lines.
+            size += (Self.bytes(output, input, precision) + 63) / 64 * 64
             return linear
         }
         layers = weights.layout.layers.map { layer in
@@ -49,11 +51,27 @@ final class PackedWeights: @unchecked Sendable {
         headTransform = weights.layout.head.map { place($0.transform, input: h, output: h) }
         memory = AlignedBuffer(repeating: 0, count: size)
         for (linear, weight) in linears {
-            ek_pack_f32(
-                weights.pointer(weight), linear.output, linear.input, memory.baseAddress + linear.offset)
+            let place = UnsafeMutableRawPointer(memory.baseAddress + linear.offset)
+            switch precision {
+            case .f32:
+                ek_pack_f32(
+                    weights.pointer(weight), linear.output, linear.input, place.assumingMemoryBound(to: Float.self))
+            case .bf16:
+                ek_pack_bf16(
+                    weights.pointer(weight), linear.output, linear.input, place.assumingMemoryBound(to: UInt16.self))
+            }
         }
     }
 
-    /// The panels of a linear layer; valid while this object lives.
-    func pointer(_ linear: Linear) -> UnsafePointer<Float> { UnsafePointer(memory.baseAddress + linear.offset) }
+    private static func bytes(_ output: Int, _ input: Int, _ precision: Precision) -> Int {
+        switch precision {
+        case .f32: ek_packed_size(output, input) * MemoryLayout<Float>.size
+        case .bf16: ek_packed_size_bf16(output, input) * MemoryLayout<UInt16>.size
+        }
+    }
+
+    /// The panels of a linear layer, of the type that its precision has; valid while this object lives.
+    func pointer<Number>(_ linear: Linear, of _: Number.Type) -> UnsafePointer<Number> {
+        UnsafeRawPointer(memory.baseAddress + linear.offset).assumingMemoryBound(to: Number.self)
+    }
 }

@@ -10,6 +10,21 @@ package struct GeneColumns: Sendable {
     package let slotOfColumn: [Int32]
     /// By slot: the token.
     package let tokens: [UInt32]
+    /// By column: what the encoder looks up for every count, in few bytes, so that all of it stays in the cache.
+    let columns: [Column]
+    /// The medians that occur.
+    let medians: [Double]
+
+    /// One column of the file.
+    struct Column: Sendable {
+        /// ``none`` for a column that is no gene of the vocabulary.
+        let token: UInt32
+        /// Its place in ``GeneColumns/medians``.
+        let median: UInt32
+
+        static let none = UInt32.max
+    }
+
     /// What was found, for the report.
     package let summary: Summary
 
@@ -75,6 +90,20 @@ package struct GeneColumns: Sendable {
         }
         self.slotOfColumn = slots
         self.tokens = tokens
+        var places: [Double: UInt32] = [1: 0]
+        var medians = [1.0]
+        columns = slots.map { slot in
+            guard slot != Self.noSlot else { return Column(token: Column.none, median: 0) }
+            let token = tokens[Int(slot)]
+            let median = vocabulary.medians[Int(token)]
+            let place = places[median] ?? UInt32(medians.count)
+            if place == medians.count {
+                places[median] = place
+                medians.append(median)
+            }
+            return Column(token: token, median: place)
+        }
+        self.medians = medians
         self.summary = summary
     }
 

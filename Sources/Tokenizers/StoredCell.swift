@@ -23,34 +23,82 @@ package enum StoredCell {
     private static let largestWhole = 9_007_199_254_740_992.0
 
     private static func isWhole(_ value: Double) -> Bool {
-        value >= 0 && value <= largestWhole && value == value.rounded(.towardZero)
+        value >= 0 && value <= largestWhole && Double(Int64(value)) == value
     }
 
-    /// Appends the bytes of `cell`: about 3 bytes a gene for counts of transcripts.
-    package static func append(_ cell: RankedCell, to bytes: inout [UInt8]) {
+    /// The bytes of `cell`: about 3 bytes a gene for counts of transcripts.
+    package static func bytes(_ cell: RankedCell) -> [UInt8] {
         precondition(cell.tokens.count == cell.counts.count, "one count for each token")
-        let isWide = cell.tokens.contains { $0 > 0xFFFF }
-        let kind: CountKind =
-            cell.counts.allSatisfy(isWhole)
-            ? .whole : cell.counts.allSatisfy { Double(Float($0)) == $0 } ? .float : .double
+        let isWide = cell.tokens.reduce(0, |) > 0xFFFF
+        let (kind, widest) = form(cell.counts)
         let isWholeTotal = isWhole(cell.total)
-        bytes.append(format)
-        bytes.append((isWide ? wideTokens : 0) | kind.rawValue << 1 | (isWholeTotal ? 0 : floatTotal))
-        if isWholeTotal {
-            appendVarint(UInt64(cell.total), to: &bytes)
-        } else {
-            append(cell.total.bitPattern, to: &bytes)
-        }
-        appendVarint(UInt64(cell.tokens.count), to: &bytes)
-        for token in cell.tokens {
-            if isWide { append(token, to: &bytes) } else { append(UInt16(truncatingIfNeeded: token), to: &bytes) }
-        }
-        for count in cell.counts {
-            switch kind {
-            case .whole: appendVarint(UInt64(count), to: &bytes)
-            case .float: append(Float(count).bitPattern, to: &bytes)
-            case .double: append(count.bitPattern, to: &bytes)
+        let room = 2 + 8 + 8 + cell.tokens.count * ((isWide ? 4 : 2) + widest)
+        return [UInt8](unsafeUninitializedCapacity: room) { buffer, used in
+            guard let memory = buffer.baseAddress else { return }
+            var writer = Writer(memory: UnsafeMutableRawPointer(memory))
+            writer.put(format)
+            writer.put((isWide ? wideTokens : 0) | kind.rawValue << 1 | (isWholeTotal ? 0 : floatTotal))
+            if isWholeTotal { writer.putVarint(UInt64(cell.total)) } else { writer.put(cell.total.bitPattern) }
+            writer.putVarint(UInt64(cell.tokens.count))
+            if isWide {
+                for token in cell.tokens { writer.put(token) }
+            } else {
+                for token in cell.tokens { writer.put(UInt16(truncatingIfNeeded: token)) }
             }
+            switch kind {
+            case .whole where widest == 1: for count in cell.counts { writer.put(lowByte(count)) }
+            case .whole: for count in cell.counts { writer.putVarint(UInt64(count)) }
+            case .float: for count in cell.counts { writer.put(Float(count).bitPattern) }
+            case .double: for count in cell.counts { writer.put(count.bitPattern) }
+            }
+            used = writer.position
+            precondition(used <= room, "a cell longer than its longest form")
+        }
+    }
+
+    /// Adding 2^52 leaves a whole number in the low bits.
+    @inline(__always)
+    private static func lowByte(_ number: Double) -> UInt8 { UInt8(truncatingIfNeeded: (number + 0x1p52).bitPattern) }
+
+    /// How counts are kept, and the bytes of the longest.
+    private static func form(_ counts: [Double]) -> (CountKind, widest: Int) {
+        // Without branches, on vectors: as a rule they are small whole numbers.
+        var (outside, fractions, numbers): (UInt64, UInt64, UInt64) = (0, 0, 0)
+        for count in counts {
+            let shifted = count + 0x1p52
+            outside |= count.bitPattern | (0x1p51.bitPattern &- 1 &- count.bitPattern)
+            fractions |= (shifted - 0x1p52).bitPattern ^ count.bitPattern
+            numbers |= shifted.bitPattern
+        }
+        if outside >> 63 == 0, fractions == 0 {
+            let bits = 64 - (numbers & 0xf_ffff_ffff_ffff).leadingZeroBitCount
+            return (.whole, max(1, (bits + 6) / 7))
+        }
+        if counts.allSatisfy(isWhole) { return (.whole, 8) }
+        return counts.allSatisfy { Double(Float($0)) == $0 } ? (.float, 4) : (.double, 8)
+    }
+
+    /// Writes to memory that has room for the longest form of all that comes.
+    private struct Writer {
+        private let memory: UnsafeMutableRawPointer
+        private(set) var position = 0
+
+        init(memory: UnsafeMutableRawPointer) { self.memory = memory }
+
+        @inline(__always)
+        mutating func put<N: FixedWidthInteger & BitwiseCopyable>(_ number: N) {
+            memory.storeBytes(of: number.littleEndian, toByteOffset: position, as: N.self)
+            position &+= MemoryLayout<N>.size
+        }
+
+        @inline(__always)
+        mutating func putVarint(_ number: UInt64) {
+            var rest = number
+            while rest > 0x7F {
+                put(UInt8(truncatingIfNeeded: rest) | 0x80)
+                rest >>= 7
+            }
+            put(UInt8(truncatingIfNeeded: rest))
         }
     }
 
@@ -127,19 +175,6 @@ package enum StoredCell {
 
     private static func damaged(_ detail: String) -> TokenizerError {
         TokenizerError(.malformedCell, detail: "the stored cell is damaged: \(detail)")
-    }
-
-    private static func append<N: FixedWidthInteger>(_ number: N, to bytes: inout [UInt8]) {
-        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
-    }
-
-    private static func appendVarint(_ number: UInt64, to bytes: inout [UInt8]) {
-        var rest = number
-        while rest > 0x7F {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
     }
 
     /// The little-endian number at `position`, which moves behind it.

@@ -1,4 +1,6 @@
 import AnnData
+import Foundation
+import Synchronization
 import Testing
 
 /// A reader process whose memory a damaged file has overwritten: it answers as the real one, but for one operation.
@@ -43,16 +45,16 @@ private final class LyingReader: HDF5Reader {
 
     @Test("a shape beyond the file's size is refused before room is made for it")
     func shape() throws {
-        // Texts, one dimension of 2^40, neither chunks nor filters.
-        let error = try error(about: 4, [11, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        // Texts, one dimension of 2^40, neither chunks nor filters, to be read by request.
+        let error = try error(about: 4, [11, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         #expect(error?.code == .inconsistent && error?.path == "obs/_index", "\(error?.description ?? "")")
         #expect(error?.detail.contains("[1099511627776]") == true)
     }
 
     @Test("a table's column of another length than the table is refused")
     func tableColumn() throws {
-        // Texts, one dimension of 1, neither chunks nor filters.
-        let lie: [UInt8] = [11, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        // Texts, one dimension of 1, neither chunks nor filters, to be read by request.
+        let lie: [UInt8] = [11, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
         let reader = try LyingReader(about: 4, naming: "number", .done, lie)
         let fingerprint = FileFingerprint(size: 25_320, modified: 0)
         let path = Fixture.path("Formats/tables")
@@ -61,6 +63,41 @@ private final class LyingReader: HDF5Reader {
         }
         #expect(
             error?.code == .inconsistent && error?.detail.contains("number") == true, "\(String(describing: error))")
+    }
+
+    @Test("chunks that do not lie where the reader says are read by request")
+    func chunkPlaces() throws {
+        let path = Fixture.path("direct_f4_i4")
+        var info = stat()
+        #expect(stat(path, &info) == 0)
+        let fingerprint = FileFingerprint(
+            size: Int64(info.st_size),
+            modified: Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec))
+        // Inside of the file; beyond its end; larger than all memory; all there is.
+        for (offset, size) in [(1_000, 50), (25_000, 5_000), (UInt64.max, UInt64.max), (0, 25_342)]
+            as [(UInt64, UInt64)]
+        {
+            var place: [UInt8] = []
+            for number in [offset, size] { withUnsafeBytes(of: number) { place += $0 } }
+            place += [0, 0, 0, 0]
+            // The chunks of the data, seven values each; the indices' are not lied about.
+            let entries = Fixture.rows(0..<Fixture.cells).reduce(0) { $0 + $1.count }
+            let lie = [[UInt8]](repeating: place, count: (entries + 6) / 7).flatMap(\.self)
+            let reader = try LyingReader(about: 8, naming: "X/data", .done, lie)
+            let file = try CellFile(HDF5File(path: path, fingerprint: fingerprint, reader: reader))
+            var counts = try file.countReader(layer: "X", rule: .counts)
+            let sum = Mutex(0.0)
+            try counts.forEachRow(0..<Fixture.cells, threads: 2, makeState: {}) {
+                (_: inout Void, row, columns, values) in
+                var part = 0.0
+                for entry in columns.indices where values[entry] == Fixture.count(row, Int(columns[entry])) {
+                    part += 1
+                }
+                sum.withLock { $0 += part }
+            }
+            #expect(counts.directRows == 0)
+            #expect(sum.withLock { $0 } >= Double(entries))
+        }
     }
 
     @Test("answers that make no sense are those of a crashed process")

@@ -35,6 +35,35 @@ struct CellEmbedderTests {
         #expect(try CellEmbedder(weights).embed([]) == Matrix(rows: 0, columns: 24))
     }
 
+    @Test(
+        "bf16: near f32, and the same bytes for any number of threads, any batch, and a long cell alone",
+        arguments: [(Precision.bf16, 1e-4)])
+    func precisions(precision: Precision, limit: Double) throws {
+        let model = try TinyModel(maximumLength: 700)
+        let weights = try model.weights()
+        var cells = (0..<30).map { index in
+            let tokens = model.cell(2 + index * 7 % 39, seed: UInt64(index))
+            return CellInput(tokens: tokens, genes: 1..<tokens.count)
+        }
+        cells.append(CellInput(tokens: model.cell(650)))
+        for layer in HiddenLayer.allCases {
+            let exact = try CellEmbedder(weights, layer: layer, threads: 1).embed(cells)
+            let one = try CellEmbedder(weights, layer: layer, precision: precision, threads: 1).embed(cells)
+            for (index, cell) in cells.enumerated() {
+                let distance = 1 - cosine(Array(one[row: index]), Array(exact[row: index]))
+                #expect(distance < limit, "cell \(index): \(distance)")
+                #expect(Array(one[row: index]) != Array(exact[row: index]))
+                for threads in [1, 3] where index % 5 == 0 {
+                    let alone = try CellEmbedder(weights, layer: layer, precision: precision, threads: threads)
+                        .embed([cell])
+                    #expect(alone.values == Array(one[row: index]))
+                }
+            }
+            let many = try CellEmbedder(weights, layer: layer, precision: precision, threads: 3).embed(cells)
+            #expect(many.values.map(\.bitPattern) == one.values.map(\.bitPattern))
+        }
+    }
+
     @Test("A long cell alone is the same bytes on any number of threads, and agrees with the plain equations")
     func oneCell() throws {
         let model = try TinyModel(layers: 2, maximumLength: 700)

@@ -97,6 +97,24 @@ struct GeneformerParityTests {
     }
 
     @Test(
+        "bf16 keeps the cell embeddings within its stated error",
+        arguments: models, [(Precision.bf16, 1e-4)])
+    func precisions(model: String, precision: (Precision, limit: Double)) throws {
+        let fixture = try Fixture(model + "/model.safetensors")
+        let cells = try fixture.cells().map { CellInput(tokens: $0) }
+        for (layer, name) in [(HiddenLayer.secondToLast, "cell_emb.second_to_last"), (.last, "cell_emb.last")] {
+            let embedder = CellEmbedder(fixture.encoder.weights, layer: layer, precision: precision.0)
+            let found = try embedder.embed(cells)
+            let expected = try fixture.expected.floats(name)
+            for index in cells.indices {
+                let exact = Array(expected[index * found.columns..<(index + 1) * found.columns])
+                let distance = 1 - cosine(Array(found[row: index]), exact)
+                #expect(distance < precision.limit, "\(precision.0) \(name) \(index): \(distance)")
+            }
+        }
+    }
+
+    @Test(
         "Classifier checkpoints are read with their heads, and only those they have",
         arguments: [
             ("geneformer-tiny-seqcls", BertHeads(pooler: true, labels: 3)),
@@ -158,7 +176,7 @@ private func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
     return zip(a, b).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
 }
 
-private func cosine(_ a: [Float], _ b: [Float]) -> Double {
+func cosine(_ a: [Float], _ b: [Float]) -> Double {
     var product = 0.0
     var squares = (0.0, 0.0)
     for (x, y) in zip(a, b) {

@@ -143,7 +143,11 @@ struct ResumeTests {
         let control = Self.slowly(commits)
         let error = #expect(throws: EmbDBError.self) {
             _ = try database.ingest(
-                [Fixture.broken], options: space.options { $0.layer = "layers/broken" }, control: control)
+                [Fixture.broken],
+                options: space.options {
+                    $0.layer = "layers/broken"
+                    $0.cellsOfBlock = 32
+                }, control: control)
         }
         #expect(commits.lines.count >= 3, "cells were committed before the fault was found")
         #expect(error?.code == .input)

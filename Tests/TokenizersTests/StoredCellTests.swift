@@ -34,7 +34,7 @@ struct StoredCellTests {
         for _ in 0..<500 {
             let cell = Self.random(&random)
             var bytes: [UInt8] = []
-            StoredCell.append(cell, to: &bytes)
+            bytes += StoredCell.bytes(cell)
             #expect(try read(bytes) == cell)
         }
     }
@@ -42,10 +42,10 @@ struct StoredCellTests {
     @Test("the bytes are those of the documented format")
     func layout() throws {
         var bytes: [UInt8] = []
-        StoredCell.append(RankedCell(tokens: [0x0102, 3], counts: [300, 1], total: 301), to: &bytes)
+        bytes += StoredCell.bytes(RankedCell(tokens: [0x0102, 3], counts: [300, 1], total: 301))
         #expect(bytes == [1, 0, 0xAD, 2, 2, 2, 1, 3, 0, 0xAC, 2, 1])
         bytes = []
-        StoredCell.append(RankedCell(tokens: [0x01_0000], counts: [0.5], total: 0.5), to: &bytes)
+        bytes += StoredCell.bytes(RankedCell(tokens: [0x01_0000], counts: [0.5], total: 0.5))
         #expect(bytes == [1, 0b1011, 0, 0, 0, 0, 0, 0, 0xE0, 0x3F, 1, 0, 0, 1, 0, 0, 0, 0, 0x3F])
     }
 
@@ -54,7 +54,7 @@ struct StoredCellTests {
         var random = SeededRandom(seed: 2)
         for _ in 0..<20 {
             var bytes: [UInt8] = []
-            StoredCell.append(Self.random(&random), to: &bytes)
+            bytes += StoredCell.bytes(Self.random(&random))
             for length in 0..<bytes.count {
                 var cell = RankedCell(tokens: [1], counts: [1], total: 1)
                 #expect(throws: TokenizerError.self) {
@@ -72,7 +72,7 @@ struct StoredCellTests {
         var random = SeededRandom(seed: 3)
         for _ in 0..<3000 {
             var bytes: [UInt8] = []
-            StoredCell.append(Self.random(&random), to: &bytes)
+            bytes += StoredCell.bytes(Self.random(&random))
             bytes[Int.random(in: 0..<min(bytes.count, 24), using: &random)] = UInt8.random(in: 0...255, using: &random)
             guard let cell = try? read(bytes, vocabularyCount: 1 << 16) else { continue }
             #expect(cell.tokens.count == cell.counts.count)

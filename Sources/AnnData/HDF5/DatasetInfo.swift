@@ -50,6 +50,8 @@ package struct DatasetInfo: Sendable {
     package var chunk: [Int] = []
     /// Names of the filters that the elements went through, in order of writing.
     package var filters: [String] = []
+    /// Whether the chunks are read from the file itself, see ``DirectChunks``.
+    package var hasDirectChunks = false
 
     /// Elements; the reader process has refused shapes that overflow.
     package var count: Int { shape.reduce(1, *) }

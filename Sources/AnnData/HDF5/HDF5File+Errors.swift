@@ -31,9 +31,7 @@ extension HDF5File {
             throw AnnDataError(
                 .notHDF5, file: path, "not an HDF5 file (no signature), nor another format that is read")
         }
-        return FileFingerprint(
-            size: Int64(info.st_size),
-            modified: Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec))
+        return FileFingerprint(info)
     }
 
     /// The signature stands at 0, 512, 1024, 2048, … (HDF5 file format specification, II.A).

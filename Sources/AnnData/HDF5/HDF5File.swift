@@ -12,6 +12,11 @@ package struct FileFingerprint: Sendable, Equatable {
         self.size = size
         self.modified = modified
     }
+
+    init(_ info: stat) {
+        size = Int64(info.st_size)
+        modified = Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)
+    }
 }
 
 /// An HDF5 file, read through a child process (see ReaderHook.swift), so that no file can crash or hang the caller.
@@ -131,8 +136,10 @@ package final class HDF5File: @unchecked Sendable {
                 guard let name = wire.takeString() else { return nil }
                 filters.append(name)
             }
+            guard let direct = wire.take(UInt8.self) else { return nil }
             return DatasetInfo(
-                path: dataset, member: member, type: type, shape: shape, chunk: chunk, filters: filters)
+                path: dataset, member: member, type: type, shape: shape, chunk: chunk, filters: filters,
+                hasDirectChunks: direct == 1)
         }
     }
 
@@ -186,7 +193,7 @@ package final class HDF5File: @unchecked Sendable {
     }
 
     /// One request and its answer; `decode` returns nil if the answer makes no sense.
-    private func request<R>(
+    func request<R>(
         _ operation: ReaderOperation, _ element: String, _ member: String? = nil, _ start: [Int] = [],
         _ count: [Int] = [],
         _ decode: (inout WireReader) -> R?

@@ -20,6 +20,7 @@ struct OpenDataset {
     let shape: [Int]
     let chunk: [Int]
     let filters: [String]
+    let hasDirectChunks: Bool
 }
 
 /// A checked part of a dataset, ready to be read.
@@ -62,6 +63,7 @@ extension HDF5Library {
         for length in dataset.chunk { answer.put(Int64(length)) }
         answer.put(UInt32(dataset.filters.count))
         for filter in dataset.filters { answer.put(filter) }
+        answer.put(dataset.hasDirectChunks ? UInt8(1) : 0)
     }
 
     /// Checks a part of a dataset against its shape and the limits.
@@ -108,7 +110,7 @@ extension HDF5Library {
     /// Reads numbers or booleans into `elements`.
     mutating func read(_ selection: Selection) throws(ReaderFailure) {
         let dataset = selection.dataset
-        guard let memoryType = Self.memoryType(dataset) else {
+        guard let memoryType = dataset.type == .boolean ? dataset.fileType : Self.memoryType(dataset.type) else {
             throw ReaderFailure(.unsupported, "holds no numbers")
         }
         let bytes = selection.elementCount * dataset.elementSize
@@ -178,8 +180,9 @@ extension HDF5Library {
         return table
     }
 
-    private static func memoryType(_ dataset: OpenDataset) -> hid_t? {
-        switch dataset.type {
+    /// nil for what is not read as numbers, or has no native type.
+    private static func memoryType(_ type: ElementType) -> hid_t? {
+        switch type {
         case .float32: chdf5_native(chdf5_float32)
         case .float64: chdf5_native(chdf5_float64)
         case .int8: chdf5_native(chdf5_int8)
@@ -190,8 +193,7 @@ extension HDF5Library {
         case .uint16: chdf5_native(chdf5_uint16)
         case .uint32: chdf5_native(chdf5_uint32)
         case .uint64: chdf5_native(chdf5_uint64)
-        case .boolean: dataset.fileType
-        case .string, .other: nil
+        case .boolean, .string, .other: nil
         }
     }
 
@@ -268,9 +270,13 @@ extension HDF5Library {
         }
         let type = Self.elementType(fileType)
         let sizeInMemory = type.size > 0 ? type.size : H5Tget_size(fileType)
+        let hasDirectChunks =
+            member == nil && shape.count == 1 && chunk.count == 1
+            && hasDirectChunks(properties, fileType, memoryType: type == .boolean ? nil : Self.memoryType(type))
         return OpenDataset(
             id: id, space: space, fileType: fileType, type: type, elementSize: sizeInMemory, storedSize: storedSize,
-            member: member, memberShape: memberShape, shape: shape, chunk: chunk, filters: filters)
+            member: member, memberShape: memberShape, shape: shape, chunk: chunk, filters: filters,
+            hasDirectChunks: hasDirectChunks)
     }
 
     /// The type of a member's elements, and its sides if it is an array.

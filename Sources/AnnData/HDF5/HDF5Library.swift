@@ -19,6 +19,9 @@ struct HDF5Library {
     private var file: hid_t = -1
     /// Open datasets by path and member: an open dataset keeps its inflated chunks.
     var datasets: [[String]: OpenDataset] = [:]
+    /// The file as it was named, and what finds its chunks, once they are asked for.
+    private(set) var name = ""
+    var finder: ChunkFinder?
     /// Memory of the last `read`, to be sent without a copy.
     var elements: UnsafeRawBufferPointer?
     var memory: UnsafeMutableRawBufferPointer?
@@ -29,6 +32,7 @@ struct HDF5Library {
         // A file names no other files: no external links.
         H5Lunregister(H5L_TYPE_EXTERNAL)
         LZFFilter.register()
+        name = path
         file = H5Fopen(path, 0, Self.defaults)
         if file < 0 { throw Self.failure("cannot be opened") }
     }

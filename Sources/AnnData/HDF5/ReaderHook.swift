@@ -97,6 +97,13 @@ struct ReaderService {
         case .attributes: try library.attributes(path, &answer)
         case .members: try library.members(path, &answer)
         case .describe: try library.describe(path, member, &answer)
+        case .chunks:
+            guard wire.takeCount(bytesEach: 16) == 1, let first = wire.take(Int64.self),
+                let count = wire.take(Int64.self)
+            else { throw ReaderFailure(.failed, "not a request") }
+            // A look at the index of the chunks for each of them.
+            arm(touchedBytes: min(Int(count), ReaderLimits.chunksAtOnce) << 12)
+            try library.chunks(path, first: Int(first), count: Int(count), &answer)
         case .read, .readStrings:
             guard let rank = wire.takeCount(bytesEach: 16) else { throw ReaderFailure(.failed, "not a request") }
             var start: [Int] = []

@@ -15,6 +15,8 @@ enum ReaderOperation: UInt8 {
     case readStrings
     /// dataset → the names of its type's members, none if it is no table
     case members
+    /// one-dimensional dataset, empty member, first chunk and number of chunks → (address, size, filter mask)…
+    case chunks
 }
 
 package enum ReaderStatus: UInt8, Sendable {
@@ -38,6 +40,8 @@ enum ReaderLimits {
     static let chunkBytes = 1 << 30
     /// Memory for the inflated chunks of one dataset, bytes: a row of chunks where it fits, always one chunk.
     static let chunkCacheBytes = 512 << 20
+    /// Chunks whose places are asked for at once.
+    static let chunksAtOnce = 1 << 16
     /// Address space on top of what the process has when it starts, bytes.
     static let addressSpace = 4 << 30
     /// Links of one group, attributes of one object.

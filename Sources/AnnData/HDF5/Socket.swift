@@ -28,3 +28,17 @@ func sendFully(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) -> Bool {
     }
     return true
 }
+
+/// Reads `buffer` full from `offset` of a file on; false at its end or after an error.
+func readFully(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
+    var done = 0
+    while done < buffer.count {
+        let length = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+        if length > 0 {
+            done += length
+        } else if length == 0 || errno != EINTR {
+            return false
+        }
+    }
+    return true
+}

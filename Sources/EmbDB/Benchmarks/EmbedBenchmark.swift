@@ -11,6 +11,8 @@ package enum EmbedBenchmark {
         package let model: String
         /// Whether its weights were only drawn from a seed; that does not change the speed.
         package let isUntrained: Bool
+        /// That was computed in.
+        package let precision: EmbeddingPrecision
         /// Tokens a cell.
         package let length: Int
         /// Cells embedded in a second, of the fastest round.
@@ -26,15 +28,18 @@ package enum EmbedBenchmark {
     /// Embeds cells of random genes for some two seconds, after one round to warm up.
     ///
     /// - Parameters:
+    ///   - precision: f32 where the CPU cannot do it as fast.
     ///   - length: tokens a cell, special ones included; nil: what the model takes.
     ///   - allLayers: all layers instead of those that second-to-last needs.
     /// - Throws: ``EmbDBError`` `model`, `usage`, `cancelled`.
     package static func run(
-        model: String, dictionaries: String?, length: Int?, allLayers: Bool, threads: Int, seed: UInt64,
+        model: String, dictionaries: String?, precision: EmbeddingPrecision = .f32, length: Int?, allLayers: Bool,
+        threads: Int, seed: UInt64,
         control: Control = Control()
     ) throws(EmbDBError) -> Result {
         try withEmbDBErrors {
             if let warning = SIMDLevel.warning { control.warning(warning) }
+            let precision = precision.supported(warning: control.warning)
             let model = try ModelFolder.load(model, dictionaries: dictionaries, warning: control.warning)
             let configuration = model.configuration
             let length = length ?? configuration.maximumLength
@@ -48,7 +53,7 @@ package enum EmbedBenchmark {
             let embedder = model.embedder(
                 EmbeddingSettings(
                     layer: layer, pooling: model.defaultPooling, dimension: configuration.hiddenSize, metric: "cosine"),
-                threads: threads)
+                precision: precision, threads: threads)
             let genes = model.vocabulary.entries.filter { $0.median != nil }.map(\.token)
             var random = SeededRandom(seed: seed)
             let cells = (0..<max(4, 2 * threads)).map { _ in
@@ -70,7 +75,8 @@ package enum EmbedBenchmark {
             let rate = Double(cells.count) / best
             let layers = allLayers ? configuration.layerCount : configuration.layerCount - 1
             return Result(
-                model: model.name, isUntrained: model.untrainedSeed != nil, length: length, cellsPerSecond: rate,
+                model: model.name, isUntrained: model.untrainedSeed != nil, precision: precision, length: length,
+                cellsPerSecond: rate,
                 gigaflops: rate * Double(configuration.operations(length: length, layers: layers)) * 1e-9,
                 blasKernel: BLAS.kernelName, simdLevel: SIMDLevel.current)
         }

@@ -1,38 +1,45 @@
 internal import AnnData
+internal import Numerics
+internal import Synchronization
 internal import Tokenizers
 
-/// Reads the counts of one source's cells and encodes them for the model, one cell after another in the same memory.
-struct CellEncoding {
+/// Reads the counts of one source's cells and encodes them for the model, on several threads.
+struct CellEncoding: Sendable {
     private let genes: GeneColumns
-    private let encoder: RankValueEncoder
+    private let model: EmbeddingModel
+    private let threads: Int
     private var reader: CountReader
-    private var counts = CountBatch()
-    private var memory = Memory()
 
-    private struct Memory {
+    /// Memory of one thread.
+    private struct Scratch: ~Copyable {
         var cell = EncodedCell()
-        var scratch = RankValueEncoder.Scratch()
-
-        mutating func encode(_ counts: CountBatch, _ offset: Int, _ genes: GeneColumns, _ encoder: RankValueEncoder) {
-            let entries = counts.entries(offset)
-            encoder.encode(
-                columns: counts.indices.span.extracting(entries), values: counts.values.span.extracting(entries),
-                genes: genes, into: &cell, scratch: &scratch)
-        }
+        var encoder = RankValueEncoder.Scratch()
     }
 
-    /// The cell that was encoded last.
-    var cell: EncodedCell { memory.cell }
-
-    init(_ file: CellFile, _ counts: CountSource, values: IngestOptions.Values, encoder: RankValueEncoder) throws {
+    init(
+        _ file: CellFile, _ counts: CountSource, _ model: EmbeddingModel, values: IngestOptions.Values, threads: Int
+    ) throws {
         genes = counts.genes
-        self.encoder = encoder
+        self.model = model
+        self.threads = threads
         reader = try file.countReader(layer: counts.layer, rule: values == .counts ? .counts : .normalized)
     }
 
-    /// Reads the counts of `rows`.
-    mutating func read(_ rows: Range<Int>) throws { try reader.read(rows: rows, into: &counts) }
-
-    /// Makes ``cell`` the one at `offset` in the rows that were read.
-    mutating func encode(_ offset: Int) { memory.encode(counts, offset, genes, encoder) }
+    /// Reads the counts of `rows` and encodes those that are selected; nil for the others, and for cells that have no gene
+    /// that the model knows.
+    mutating func read(_ rows: Range<Int>, selected: Bitmap) throws -> [CellBlock.Cell?] {
+        let (genes, model) = (genes, model)
+        let cells = Mutex([CellBlock.Cell?](repeating: nil, count: rows.count))
+        try reader.forEachRow(rows, threads: threads, makeState: Scratch.init) { scratch, offset, columns, counts in
+            guard selected[rows.lowerBound + offset] else { return }
+            model.encoder.encode(
+                columns: columns, values: counts, genes: genes, into: &scratch.cell, scratch: &scratch.encoder)
+            if scratch.cell.isEmpty { return }
+            let cell = CellBlock.Cell(
+                input: model.input(scratch.cell.tokens), stored: StoredCell.bytes(scratch.cell.ranking),
+                isTruncated: scratch.cell.isTruncated)
+            cells.withLock { $0[offset] = cell }
+        }
+        return cells.withLock { $0 }
+    }
 }

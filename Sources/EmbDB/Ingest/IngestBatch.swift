@@ -6,7 +6,7 @@ internal import Tokenizers
 
 /// Cells that are embedded and wait for the next commit.
 struct IngestBatch {
-    /// Cells that are read and embedded at once: enough to keep the threads busy, few enough to stop soon.
+    /// Cells that are embedded at once: enough to keep the threads busy, few enough to stop soon.
     static let cells = 64
     /// Cells that a commit holds at most.
     static let limit = 4096
@@ -21,12 +21,6 @@ struct IngestBatch {
     private var obs: ObsWriter
     /// nil if gene embeddings are not brought along.
     private var genes: IngestGenes?
-
-    private var source: CellSource?
-    /// Of a source of counts.
-    private var encoding: CellEncoding?
-    /// The vectors of the rows that were read last.
-    private var vectors: [Float] = []
 
     /// Cells that are encoded and wait to be embedded.
     private var inputs: [CellInput] = []
@@ -57,58 +51,31 @@ struct IngestBatch {
     var count: Int { ids.count + withoutKnownGene }
     var isFull: Bool { count >= Self.limit }
 
-    /// Rows to read at once: those of vectors cost little, and lie in chunks of some hundred.
-    var step: Int { origin.model == nil ? 1024 : Self.cells }
-
+    /// The source that the next cells come from.
     mutating func use(_ source: CellSource, columns: [ObsColumnDescription]) throws {
-        self.source = source
-        encoding = nil
-        if case .counts(let counts) = source.content, let model = origin.model {
-            encoding = try CellEncoding(source.file, counts, values: options.values, encoder: model.encoder)
-        }
         try obs.use(source, columns: columns)
         try genes?.use(source)
     }
 
-    /// Reads the selected cells among the source's `rows`, and encodes them where they are counts; embeds when enough
-    /// have come together.
-    mutating func add(_ rows: Range<Int>) throws {
-        guard let source else { return }
-        try encoding?.read(rows)
-        if case .vectors(let matrix) = source.content {
-            try matrix.read(
-                rows, selected: source.selected, metric: EmbeddingMetric(rawValue: settings.metric) ?? .cosine,
-                into: &vectors)
-        }
-        let names = try source.cellIDs(rows)
-        for (offset, row) in rows.enumerated() where source.selected[row] {
-            done += 1
-            if encoding != nil {
-                guard take(offset) else { continue }
-            } else {
-                embeddings += vectors[offset * settings.dimension..<(offset + 1) * settings.dimension]
-                control.progress(.init(unit: "cells", phase: "importing", done: done, total: total))
+    /// Takes a selected cell of a block. Returns whether enough have come together to be embedded.
+    mutating func add(_ block: CellBlock, _ offset: Int) throws -> Bool {
+        done += 1
+        if origin.model != nil {
+            guard let cell = block.cells[offset] else {
+                withoutKnownGene += 1
+                return false
             }
-            ids.append(names[offset])
-            try obs.add(row: row)
-            try genes?.add(row: row)
+            if cell.isTruncated { truncated += 1 }
+            inputs.append(cell.input)
+            stored.append(cell.stored)
+        } else {
+            embeddings += block.vectors[offset * settings.dimension..<(offset + 1) * settings.dimension]
+            control.progress(.init(unit: "cells", phase: "importing", done: done, total: total))
         }
-        if inputs.count >= Self.cells { try embed() }
-    }
-
-    /// Encodes one of the cells that were read; false if it has no gene that the model knows.
-    private mutating func take(_ offset: Int) -> Bool {
-        encoding?.encode(offset)
-        guard let cell = encoding?.cell, let model = origin.model, !cell.isEmpty else {
-            withoutKnownGene += 1
-            return false
-        }
-        if cell.isTruncated { truncated += 1 }
-        inputs.append(model.input(cell.tokens))
-        var bytes: [UInt8] = []
-        StoredCell.append(cell.ranking, to: &bytes)
-        stored.append(bytes)
-        return true
+        ids.append(block.ids[offset])
+        try obs.add(row: block.rows.lowerBound + offset)
+        try genes?.add(row: block.rows.lowerBound + offset)
+        return inputs.count >= Self.cells
     }
 
     /// Embeds the cells that wait for it.
@@ -118,7 +85,7 @@ struct IngestBatch {
         let total = total
         let counter = Control.Counter(from: done - inputs.count)
         let lending = genes?.takeWaiting(inputs)
-        embeddings += try model.embedder(settings, threads: options.threads).embed(
+        embeddings += try model.embedder(settings, precision: options.precision, threads: options.threads).embed(
             inputs, lending: lending ?? { _, _ in }
         ) {
             control.progress(.init(unit: "cells", phase: "embedding", done: counter.next(), total: total))
@@ -162,22 +129,5 @@ struct IngestBatch {
         embeddings.removeAll(keepingCapacity: true)
         truncated = 0
         withoutKnownGene = 0
-    }
-}
-
-extension CellSource {
-    /// The next run of rows that begins with a selected one: up to `limit` rows, ending before a gap of more than a
-    /// few that are not selected; nil behind the last.
-    func nextRows(from start: Int, atMost limit: Int) -> Range<Int>? {
-        var first = start
-        while first < cellCount, !selected[first] { first += 1 }
-        guard first < cellCount else { return nil }
-        var end = first + 1
-        var last = first
-        while end < cellCount, end - first < limit, end - last <= 8 {
-            if selected[end] { last = end }
-            end += 1
-        }
-        return first..<last + 1
     }
 }

@@ -44,10 +44,10 @@ struct IngestCost {
     }
 
     /// - Parameter group: its group of cells for gene sums; nil for none.
-    mutating func add(_ cell: EncodedCell, id: String, group: String?) {
-        let input = model.input(cell.tokens)
+    mutating func add(_ cell: CellBlock.Cell, id: String, group: String?) {
+        let input = cell.input
         if !genes.isEmpty {
-            for group in Set([nil, group]) {
+            for group in group == nil ? [nil] : [nil, group] {
                 // Taken out, so that the key is looked up once a cell and nothing is copied.
                 var seen = genes.removeValue(forKey: group) ?? Bitmap(count: model.vocabulary.count)
                 for position in input.genes { seen[Int(input.tokens[position])] = true }
@@ -57,10 +57,8 @@ struct IngestCost {
         operations += operations(input)
         if cells % step == 0, sample.count < IngestBatch.cells { sample.append(input) }
         if input.tokens.count > longest.tokens.count { longest = input }
-        var bytes: [UInt8] = []
-        StoredCell.append(cell.ranking, to: &bytes)
-        largestCell = max(largestCell, bytes.count)
-        tableBytes += Page.value(bytes.count + Checksummed.headerBytes, key: 8)
+        largestCell = max(largestCell, cell.stored.count)
+        tableBytes += Page.value(cell.stored.count + Checksummed.headerBytes, key: 8)
         // The rows in order, the ids in none, which leaves pages two thirds full.
         tableBytes += Page.value(id.utf8.count, key: 8) + Page.value(8, key: id.utf8.count) * 3 / 2
         cells += 1
@@ -69,9 +67,9 @@ struct IngestCost {
     // MARK: Time
 
     /// Seconds to embed all cells: some are embedded, and the rest is as slow by its number of operations.
-    func secondsToEmbed(threads: Int, control: Control) throws -> Double {
+    func secondsToEmbed(_ precision: EmbeddingPrecision, threads: Int, control: Control) throws -> Double {
         guard cells > 0 else { return 0 }
-        let embedder = model.embedder(settings, threads: threads)
+        let embedder = model.embedder(settings, precision: precision, threads: threads)
         func measure(_ cells: [CellInput]) throws -> Double {
             try control.checkCancelled("stopped; nothing was written")
             let start = DispatchTime.now()

@@ -27,7 +27,7 @@ enum IngestKey {
             [
                 counts.geneColumn, model.sha256, settings.layer?.rawValue ?? "", settings.pooling?.rawValue ?? "",
                 options.values.rawValue,
-            ]
+            ] + (options.precision == .f32 ? [] : [options.precision.rawValue])
         default:
             ["imported"]
         }

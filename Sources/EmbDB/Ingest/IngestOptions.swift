@@ -47,6 +47,8 @@ public struct IngestOptions: Sendable {
     public var groupGenesBy: String?
     /// What to do with cells whose ids the database has already.
     public var onConflict = Conflict.error
+    /// What the model's products are computed from; f32 where the CPU cannot do it as fast, with a warning.
+    public var precision = EmbeddingPrecision.f32
     /// Drop an unfinished ingest of something else and start this one.
     public var restart = false
     /// The matrix that holds the embeddings already; nil: the model computes them from counts.
@@ -56,6 +58,10 @@ public struct IngestOptions: Sendable {
 
     /// How often the sums that gene embeddings are made from are stored before the last commit; what a kill costs.
     package var secondsBetweenGeneStores = 60.0
+
+    /// Cells that are read together: some million entries, a hundred chunks, so that the threads wait little for one
+    /// another.
+    package var cellsOfBlock = 1024
 
     /// The defaults above.
     public init() {}

@@ -26,10 +26,10 @@ extension IngestRun {
             model: model, settings: settings, cells: sources.reduce(0) { $0 + $1.selected.population },
             storedGenes: try storedGenes(database))
         var counts = IngestCounts()
-        for source in sources.indices { try read(source, model, into: &cost, &counts) }
+        for source in sources.indices { try read(source, into: &cost, &counts) }
         if counts.added == 0, state.embedding == nil { throw Self.noKnownGene(sources.map(\.path)) }
         let before = Date().timeIntervalSince(start)
-        let embedding = try cost.secondsToEmbed(threads: options.threads, control: control)
+        let embedding = try cost.secondsToEmbed(options.precision, threads: options.threads, control: control)
         let graphRows = cost.cells > 0 ? try Database.rowsToIndex(after: cost.cells, state: state, database) : 0
         var skipped: [String: Int] = [:]
         if present > 0 { skipped["already_present"] = present }
@@ -56,30 +56,24 @@ extension IngestRun {
 
     /// Cells that an interrupted ingest has behind it are counted, but cost nothing any more.
     private func read(
-        _ number: Int, _ model: EmbeddingModel, into cost: inout IngestCost, _ counts: inout IngestCounts
+        _ number: Int, into cost: inout IngestCost, _ counts: inout IngestCounts
     ) throws {
         let source = sources[number]
-        guard case .counts(let matrix) = source.content else { return }
-        var encoding = try CellEncoding(source.file, matrix, values: options.values, encoder: model.encoder)
         let labels = try IngestGenes.labels(of: groupGenesBy, in: source)
-        var next = 0
-        while let rows = source.nextRows(from: next, atMost: IngestBatch.cells) {
-            next = rows.upperBound
+        let blocks = try BlockReader(source, origin: origin, metric: .cosine, options: options).ahead()
+        while let block = try blocks.next() {
             try control.checkCancelled("stopped; nothing was written")
-            try encoding.read(rows)
-            let names = try source.cellIDs(rows)
-            for (offset, row) in rows.enumerated() where source.selected[row] {
-                encoding.encode(offset)
-                if encoding.cell.isEmpty {
+            for (offset, row) in block.rows.enumerated() where source.selected[row] {
+                guard let cell = block.cells[offset] else {
                     counts.withoutKnownGene += 1
                     continue
                 }
                 counts.added += 1
-                if encoding.cell.isTruncated { counts.truncated += 1 }
-                if !isBehind(number, row) { cost.add(encoding.cell, id: names[offset], group: labels?[row]) }
+                if cell.isTruncated { counts.truncated += 1 }
+                if !isBehind(number, row) { cost.add(cell, id: block.ids[offset], group: labels?[row]) }
             }
             control.progress(
-                .init(unit: "cells", phase: "reading", done: rows.upperBound, total: source.cellCount))
+                .init(unit: "cells", phase: "reading", done: block.rows.upperBound, total: source.cellCount))
         }
     }
 

@@ -40,7 +40,6 @@ struct IngestRun {
         reading database: Database?, path: String, files: [String], options: IngestOptions, control: Control
     ) throws {
         self.path = path
-        self.options = options
         self.control = control
         let found = try database?.environment.read { transaction in
             let state = try MetaRecords.state(transaction)
@@ -54,7 +53,12 @@ struct IngestRun {
         pending = found?.pending
         let origin = try EmbeddingOrigin(database, path, state, pending, options, control)
         self.origin = origin
-        if case .model = origin, let warning = SIMDLevel.warning { control.warning(warning) }
+        var options = options
+        if case .model = origin {
+            if let warning = SIMDLevel.warning { control.warning(warning) }
+            options.precision = options.precision.supported(warning: control.warning)
+        }
+        self.options = options
         // Before files are read, as far as it does not depend on them.
         var computed: EmbeddingSettings?
         if let model = origin.model { computed = try EmbeddingSettings(model, state, options) }
@@ -205,14 +209,20 @@ struct IngestRun {
             let source = sources[number]
             if firstRows.count == number { firstRows.append(work.state.rows + batch.rows) }
             try batch.use(source, columns: work.state.columns)
-            var next = number == work.nextFile ? work.nextRow : 0
-            while let rows = source.nextRows(from: next, atMost: batch.step) {
-                try control.checkCancelled("stopped")
-                try batch.add(rows)
-                next = rows.upperBound
-                if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
-                    try commit(database, &batch, &work, next: (number, next), firstRows, isLast: false)
-                    lastCommit = Date()
+            let blocks = try BlockReader(
+                source, origin: origin, metric: EmbeddingMetric(rawValue: settings.metric) ?? .cosine,
+                options: options, first: number == work.nextFile ? work.nextRow : 0
+            ).ahead()
+            while let block = try blocks.next() {
+                for (offset, row) in block.rows.enumerated() where source.selected[row] {
+                    let isEnough = try batch.add(block, offset)
+                    guard isEnough || batch.isFull || row + 1 == block.rows.upperBound else { continue }
+                    try control.checkCancelled("stopped")
+                    if isEnough { try batch.embed() }
+                    if batch.isFull || Date().timeIntervalSince(lastCommit) > Self.secondsBetweenCommits {
+                        try commit(database, &batch, &work, next: (number, row + 1), firstRows, isLast: false)
+                        lastCommit = Date()
+                    }
                 }
             }
         }

@@ -73,7 +73,7 @@ final class EmbeddingModel: Sendable {
     }
 
     /// A driver that makes embeddings as the database wants them.
-    func embedder(_ settings: EmbeddingSettings, threads: Int) -> CellEmbedder {
+    func embedder(_ settings: EmbeddingSettings, precision: EmbeddingPrecision = .f32, threads: Int) -> CellEmbedder {
         let layer: HiddenLayer =
             switch settings.layer {
             case .last: .last
@@ -84,7 +84,8 @@ final class EmbeddingModel: Sendable {
             case .cls: .cls
             case .mean, nil: .mean
             }
-        return CellEmbedder(weights, layer: layer, pooling: pooling, threads: threads)
+        return CellEmbedder(
+            weights, layer: layer, pooling: pooling, precision: precision.ofKernels, threads: threads)
     }
 
     var summary: ModelSummary {

@@ -1,4 +1,5 @@
 internal import AnnData
+internal import CellTransformer
 internal import LMDBStore
 internal import Numerics
 internal import Tokenizers
@@ -29,9 +30,8 @@ struct FileCells {
     private let dimension: Int
     private let metric: EmbeddingMetric
     private var editor: CellEditor?
-    private var encoding: CellEncoding?
+    private let blocks: ReadAhead<BlockReader, CellBlock>
     private let embedder: StoredCellEmbedder?
-    private var next = 0
     private var done = 0
 
     /// - Throws: `AnnDataError`, `TokenizerError`, `ExpressionError`; ``EmbDBError`` `usage` for options that do not fit
@@ -42,7 +42,8 @@ struct FileCells {
     ) throws {
         dimension = snapshot.settings.dimension
         metric = EmbeddingMetric(rawValue: snapshot.settings.metric) ?? .cosine
-        let options = file.source
+        var options = file.source
+        options.threads = threads
         let origin: EmbeddingOrigin
         if snapshot.model != nil {
             if let key = file.obsm {
@@ -84,10 +85,7 @@ struct FileCells {
         guard total > 0 else {
             throw EmbDBError(.nothingFound, "there are no cells in the file (\(file.path)): check it")
         }
-        if case .counts(let counts) = source.content, let embedder {
-            encoding = try CellEncoding(
-                source.file, counts, values: options.values, encoder: embedder.model.encoder)
-        }
+        blocks = try BlockReader(source, origin: origin, metric: metric, options: options).ahead()
         self.source = source
     }
 
@@ -98,37 +96,23 @@ struct FileCells {
         var batch = Batch(vectors: Matrix(rows: 0, columns: dimension))
         var vectors: [Float] = []
         var inputs: [[UInt32]] = []
-        while batch.rows.count < Self.cells,
-            let rows = source.nextRows(from: next, atMost: embedder == nil ? Self.cells : Self.cellsAtOnce)
-        {
+        while batch.rows.count < Self.cells, let block = try blocks.next() {
             try control.checkCancelled("stopped; nothing was written")
-            next = rows.upperBound
-            let names = try source.cellIDs(rows)
-            if case .vectors(let matrix) = source.content {
-                var values: [Float] = []
-                try matrix.read(rows, selected: source.selected, metric: metric, into: &values)
-                for (offset, row) in rows.enumerated() where source.selected[row] {
-                    vectors += values[offset * dimension..<(offset + 1) * dimension]
-                    batch.rows.append(row)
-                    batch.names.append(names[offset])
+            for (offset, row) in block.rows.enumerated() where source.selected[row] {
+                if let embedder {
+                    guard let tokens = block.cells[offset]?.input.tokens else {
+                        withoutKnownGene += 1
+                        done += 1
+                        continue
+                    }
+                    inputs.append(try editor?.apply(to: tokens, of: block.ids[offset]) ?? tokens)
+                    if inputs.count == Self.cellsAtOnce { vectors += try embed(&inputs, by: embedder, control) }
+                } else {
+                    vectors += block.vectors[offset * dimension..<(offset + 1) * dimension]
                     step("reading", control)
                 }
-                continue
-            }
-            try encoding?.read(rows)
-            for (offset, row) in rows.enumerated() where source.selected[row] {
-                encoding?.encode(offset)
-                guard let cell = encoding?.cell, !cell.isEmpty else {
-                    withoutKnownGene += 1
-                    done += 1
-                    continue
-                }
-                inputs.append(try editor?.apply(to: cell.tokens, of: names[offset]) ?? cell.tokens)
                 batch.rows.append(row)
-                batch.names.append(names[offset])
-            }
-            if let embedder, inputs.count >= Self.cellsAtOnce {
-                vectors += try embed(&inputs, by: embedder, control)
+                batch.names.append(block.ids[offset])
             }
         }
         if let embedder, !inputs.isEmpty { vectors += try embed(&inputs, by: embedder, control) }
