@@ -21,6 +21,19 @@ import Testing
             _ = try file.holdsWholeNumbers(layer: layer)
             var reader = try file.countReader(layer: layer, rule: .normalized)
             try reader.read(rows: 0..<file.cellCount, into: &batch)
+            let counts = batch
+            let different = Mutex(0)
+            try reader.forEachRow(0..<file.cellCount, threads: 2, makeState: {}) {
+                (_: inout Void, row, columns, values) in
+                let entries = counts.entries(row)
+                var isSame = entries.count == columns.count
+                for entry in columns.indices where isSame {
+                    let place = entries.lowerBound + entry
+                    isSame = columns[entry] == counts.indices[place] && values[entry] == counts.values[place]
+                }
+                if !isSame { different.withLock { $0 += 1 } }
+            }
+            #expect(different.withLock { $0 } == 0, "by chunks as by requests")
         }
         var values: [Float] = []
         for key in file.obsmKeys {

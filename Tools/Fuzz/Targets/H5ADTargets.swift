@@ -104,6 +104,17 @@ func readAll(_ file: CellFile) throws(AnnDataError) {
             require(batch.rowCount == rows.count, "another number of rows")
             require(
                 batch.indices.allSatisfy { $0 >= 0 && Int($0) < reader.layer.columnCount }, "a gene that is not there")
+            let counts = batch
+            try reader.forEachRow(rows, threads: 2, makeState: {}) { (_: inout Void, row, columns, values) in
+                let entries = counts.entries(row)
+                require(entries.count == columns.count, "another number of genes by chunks than by requests")
+                for entry in columns.indices {
+                    let place = entries.lowerBound + entry
+                    require(
+                        columns[entry] == counts.indices[place] && values[entry] == counts.values[place],
+                        "another count by chunks than by requests")
+                }
+            }
         } catch {
             check(error)
         }
