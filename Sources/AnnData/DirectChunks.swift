@@ -28,9 +28,9 @@ struct DirectChunks: Sendable {
         isShuffled = dataset.filters.first == "shuffle"
     }
 
-    /// Makes room for the chunks of `elements`, keeps those of them that are there, and returns the others. Until they are
-    /// filled the elements must not be read.
-    mutating func hold(_ elements: Range<Int>, _ file: HDF5File) throws(AnnDataError) -> Range<Int> {
+    /// Makes room for the chunks of `elements`, keeps those of them that are there, and returns the others; nil where these
+    /// cannot be found. Until they are filled the elements must not be read.
+    mutating func hold(_ elements: Range<Int>, _ file: HDF5File) -> Range<Int>? {
         let wanted = elements.lowerBound / side..<(elements.upperBound + side - 1) / side
         if memory.count < wanted.count * chunkBytes {
             memory.append(contentsOf: repeatElement(0, count: wanted.count * chunkBytes - memory.count))
@@ -48,8 +48,12 @@ struct DirectChunks: Sendable {
         held = wanted
         if !missing.isEmpty, missing.lowerBound < placed.lowerBound || missing.upperBound > placed.upperBound {
             let last = (dataset.count + side - 1) / side
-            placed = missing.lowerBound..<max(missing.upperBound, min(last, missing.lowerBound + 1024))
-            places = try file.chunkPlaces(dataset, placed)
+            let wanted = missing.lowerBound..<max(missing.upperBound, min(last, missing.lowerBound + 1024))
+            guard wanted.count <= ReaderLimits.chunksAtOnce, let found = try? file.chunkPlaces(dataset, wanted) else {
+                drop()
+                return nil
+            }
+            (placed, places) = (wanted, found)
         }
         return missing
     }

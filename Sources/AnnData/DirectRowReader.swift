@@ -69,7 +69,7 @@ struct DirectRowReader: Sendable {
         while first < rows.count {
             var end = first + 1
             while end < rows.count, offsets[end + 1] - offsets[first] <= slice { end += 1 }
-            guard try fill(offsets[first]..<offsets[end], threads: threads),
+            guard fill(offsets[first]..<offsets[end], threads: threads),
                 forEachHeld(first..<end, threads: threads, longest, makeState, body)
             else { return false }
             first = end
@@ -112,10 +112,13 @@ struct DirectRowReader: Sendable {
     }
 
     /// Makes the chunks of `entries` be there.
-    private mutating func fill(_ entries: Range<Int>, threads: Int) throws(AnnDataError) -> Bool {
+    private mutating func fill(_ entries: Range<Int>, threads: Int) -> Bool {
         if entries.isEmpty { return true }
-        let newIndices = try indices.hold(entries, file)
-        let newData = try data.hold(entries, file)
+        guard let newIndices = indices.hold(entries, file), let newData = data.hold(entries, file) else {
+            indices.drop()
+            data.drop()
+            return false
+        }
         let isDone = Atomic(true)
         let descriptor = descriptor.number
         indices.withFiller { indices in

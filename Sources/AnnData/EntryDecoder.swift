@@ -82,6 +82,8 @@ private struct Entries<Index: FixedWidthInteger, Value> {
             // Adding 2^52 rounds to a whole number.
             fractions |= ((value + 0x1p52) - 0x1p52).bitPattern ^ value.bitPattern
         }
+        // Before columns are left out: one that is no gene may not be there twice either.
+        if isAscending == 0 { guard Self.ascend(columns, counts, indices.count) else { return nil } }
         var kept = indices.count
         if outside >> 63 != 0 || fractions != 0 || geneOfColumn != nil {
             kept = 0
@@ -96,7 +98,7 @@ private struct Entries<Index: FixedWidthInteger, Value> {
                 kept += 1
             }
         }
-        return isAscending == 1 || Self.ascend(columns, counts, kept) ? kept : nil
+        return kept
     }
 
     /// Sorts the first `count` entries by column; false if one is there twice.

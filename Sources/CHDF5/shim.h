@@ -62,5 +62,13 @@ typedef struct {
     haddr_t found;
 } chdf5_found_file;
 
+// From HDF5 1.14 on a driver says by which version of the interface it was written.
+static inline hid_t chdf5_register_driver(H5FD_class_t *driver) {
+#ifdef H5FD_CLASS_VERSION
+    driver->version = H5FD_CLASS_VERSION;
+#endif
+    return H5FDregister(driver);
+}
+
 // glibc 2.34; <spawn.h> shows it only where _DEFAULT_SOURCE is defined, which Swift does not do.
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);

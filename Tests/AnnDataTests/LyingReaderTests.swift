@@ -83,21 +83,38 @@ private final class LyingReader: HDF5Reader {
             // The chunks of the data, seven values each; the indices' are not lied about.
             let entries = Fixture.rows(0..<Fixture.cells).reduce(0) { $0 + $1.count }
             let lie = [[UInt8]](repeating: place, count: (entries + 6) / 7).flatMap(\.self)
-            let reader = try LyingReader(about: 8, naming: "X/data", .done, lie)
-            let file = try CellFile(HDF5File(path: path, fingerprint: fingerprint, reader: reader))
-            var counts = try file.countReader(layer: "X", rule: .counts)
-            let sum = Mutex(0.0)
+            try expectRequests(LyingReader(about: 8, naming: "X/data", .done, lie), path, fingerprint)
+        }
+        // No chunks, too few, and a library that cannot find them.
+        try expectRequests(LyingReader(about: 8, naming: "X/data", .done, []), path, fingerprint, isAlive: false)
+        try expectRequests(LyingReader(about: 8, .failed, Array("its chunks cannot be found".utf8)), path, fingerprint)
+    }
+
+    /// All counts are there, by requests; or the reader is taken for dead.
+    private func expectRequests(
+        _ reader: LyingReader, _ path: String, _ fingerprint: FileFingerprint, isAlive: Bool = true
+    ) throws {
+        let file = try CellFile(HDF5File(path: path, fingerprint: fingerprint, reader: reader))
+        var counts = try file.countReader(layer: "X", rule: .counts)
+        let right = Mutex(0)
+        let error = thrown { () throws(AnnDataError) in
             try counts.forEachRow(0..<Fixture.cells, threads: 2, makeState: {}) {
                 (_: inout Void, row, columns, values) in
-                var part = 0.0
+                var part = 0
                 for entry in columns.indices where values[entry] == Fixture.count(row, Int(columns[entry])) {
                     part += 1
                 }
-                sum.withLock { $0 += part }
+                right.withLock { [part] in $0 += part }
             }
-            #expect(counts.directRows == 0)
-            #expect(sum.withLock { $0 } >= Double(entries))
         }
+        #expect(counts.directRows == 0)
+        guard isAlive else {
+            #expect(error?.code == .damaged)
+            return
+        }
+        #expect(error == nil)
+        let entries = Fixture.rows(0..<Fixture.cells).reduce(0) { $0 + $1.count }
+        #expect(right.withLock { $0 } >= entries)
     }
 
     @Test("answers that make no sense are those of a crashed process")

@@ -28,7 +28,12 @@ struct FaultTests {
             try Data(count: max(0, free)).write(to: URL(fileURLWithPath: path + "/filler"))
         }
 
-        func clear() { try? FileManager.default.removeItem(atPath: path + "/filler") }
+        /// Emptied before it is removed: a program that another test has started meanwhile may have inherited it open, and a
+        /// removed file keeps its room as long as that runs.
+        func clear() {
+            truncate(path + "/filler", 0)
+            try? FileManager.default.removeItem(atPath: path + "/filler")
+        }
 
         private static func run(_ arguments: String...) -> Bool {
             (try? CommandLineTool(path: "/usr/bin/env").run(arguments).exitCode) == 0

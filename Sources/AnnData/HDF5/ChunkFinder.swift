@@ -61,7 +61,7 @@ struct ChunkFinder {
         driver.write = { _, _, _, _, _, _ in -1 }
         let access = chdf5_file_access_properties()
         defer { H5Pclose(access) }
-        let number = H5FDregister(&driver)
+        let number = chdf5_register_driver(&driver)
         guard number >= 0, H5Pset_driver(access, number, nil) >= 0 else { return nil }
         file = H5Fopen(path, 0, access)
         var handle: UnsafeMutableRawPointer?

@@ -77,6 +77,7 @@ extension HDF5Library {
         var elements = 1
         let rank = dataset.shape.count - dataset.memberShape.count
         var touched = dataset.storedSize
+        var chunks = 1
         for (dimension, length) in dataset.shape.enumerated() {
             let (first, number) = (start[dimension], count[dimension])
             guard first >= 0, number >= 0, first <= length, number <= length - first else {
@@ -95,7 +96,9 @@ extension HDF5Library {
             var span = number
             if !dataset.chunk.isEmpty, number > 0 {
                 let side = dataset.chunk[dimension]
-                span = ((first + number - 1) / side - first / side + 1) * side
+                let count = (first + number - 1) / side - first / side + 1
+                span = count * side
+                chunks = min(chunks.multipliedReportingOverflow(by: count).partialValue, 1 << 40)
             }
             let (product, overflow) = touched.multipliedReportingOverflow(by: span)
             touched = overflow ? Int.max / 2 : min(product, Int.max / 2)
@@ -103,6 +106,8 @@ extension HDF5Library {
         guard elements * max(1, dataset.elementSize) <= ReaderLimits.answerBytes else {
             throw ReaderFailure(.tooLarge, "too much at once")
         }
+        // Finding a chunk takes its time, too: as much as some 4 KiB of it.
+        touched = min(touched + max(0, chunks) << 12, Int.max / 2)
         return Selection(
             dataset: dataset, start: start, count: count, elementCount: elements, touchedBytes: touched)
     }

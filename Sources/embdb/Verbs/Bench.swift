@@ -4,7 +4,7 @@ internal import Foundation
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures search and embedding on this machine.",
+        abstract: "Measures search, embedding and reading on this machine.",
         discussion: "Example: embdb bench embed --model default",
         subcommands: [BenchSearch.self, BenchEmbed.self, BenchTokenize.self, BenchFirstAnswer.self])
 }
@@ -166,7 +166,7 @@ struct BenchEmbed: ParsableCommand {
     @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.", completion: .directory)
     var dictionaries: String?
     @Option(help: "Tokens a cell (default: the model's maximum).") var length: Int?
-    @Option(help: "f32, or bf16: faster on CPUs with AVX512-BF16.") var precision = EmbeddingPrecision.f32
+    @Option(help: "f32, or bf16 for CPUs with AVX512-BF16.") var precision = EmbeddingPrecision.f32
     @Option(help: "all layers, or those needed for second-to-last.") var layers = Layers.needed
     @Option(help: "Seed of the tokens.") var seed: UInt64 = 0
     @OptionGroup var output: OutputOptions
@@ -215,12 +215,17 @@ struct BenchTokenize: ParsableCommand {
     var dictionaries: String?
     @Option(help: "X, layers/NAME or raw/X (default: the first of X, layers/counts, raw/X with whole numbers).")
     var layer: String?
+    @Option(help: "counts (whole numbers ≥ 0) or normalized (any number ≥ 0).")
+    var values = IngestOptions.Values.counts
+    @Option(help: "var column with Ensembl ids or symbols (default: found).") var geneColumn: String?
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         var options = IngestOptions()
         options.dictionaries = dictionaries
         options.layer = layer
+        options.values = values
+        options.geneColumn = geneColumn
         options.threads = output.threadCount
         let result = try output.withControl { control in
             try TokenizeBenchmark.run(file: file, model: model, options: options, control: control)
