@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include <math.h>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
@@ -30,6 +32,7 @@ EK_INLINE float v_sum(vf v) {
 #define ATTENTION_STEP 4
 #include "linear_kernels.h"
 #include "attention_kernels.h"
+#include "training_kernels.h"
 #include "sum_of_four.h"
 
 // vpmaddubsw takes one factor without a sign: |x| q sgn(x), whose sums of two are below 2 * 128 * 127 and do not
@@ -104,6 +107,8 @@ EK_INLINE __m256i sketch_sum(const sketch_query *query, const int8_t *row) {
 
 #pragma clang attribute pop
 
+const ek_training_table *ek_avx2_training(void) { return &training_table; }
+
 const ek_table *ek_avx2(void) {
     static const ek_table table = {
         dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
@@ -113,5 +118,6 @@ const ek_table *ek_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &table : NULL;
 }
 #else
+const ek_training_table *ek_avx2_training(void) { return NULL; }
 const ek_table *ek_avx2(void) { return NULL; }
 #endif

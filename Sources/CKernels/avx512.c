@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include <math.h>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -30,6 +32,7 @@ EK_INLINE float v_sum(vf v) {
 #define ATTENTION_STEP 8
 #include "linear_kernels.h"
 #include "attention_kernels.h"
+#include "training_kernels.h"
 #include "sum_of_four.h"
 
 // Without VNNI: 16-bit products.
@@ -96,6 +99,8 @@ DEFINE_DOT_S8U8(dot_s8u8_vnni, sum_block_vnni)
 
 #pragma clang attribute pop
 
+const ek_training_table *ek_avx512_training(void) { return &training_table; }
+
 const ek_table *ek_avx512(void) {
     static const ek_table plain = {
         dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
@@ -111,5 +116,6 @@ const ek_table *ek_avx512(void) {
     return __builtin_cpu_supports("avx512vnni") ? &vnni : &plain;
 }
 #else
+const ek_training_table *ek_avx512_training(void) { return NULL; }
 const ek_table *ek_avx512(void) { return NULL; }
 #endif

@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include <math.h>
+
 #if defined(__aarch64__)
 #include <arm_neon.h>
 
@@ -28,6 +30,7 @@ EK_INLINE float v_sum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 #define ATTENTION_STEP 8
 #include "linear_kernels.h"
 #include "attention_kernels.h"
+#include "training_kernels.h"
 
 EK_INLINE int32x4_t multiply_8(int32x4_t sum, int8x8_t query, uint8x8_t row) {
     int16x8_t wide = vreinterpretq_s16_u16(vmovl_u8(row)), q = vmovl_s8(query);
@@ -65,6 +68,8 @@ EK_INLINE int32_t sketch_square(const int8_t *query, const int8_t *row) {
 
 #include "sketch_rows.h"
 
+const ek_training_table *ek_neon_training(void) { return &training_table; }
+
 const ek_table *ek_neon(void) {
     static const ek_table table = {
         dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
@@ -73,5 +78,6 @@ const ek_table *ek_neon(void) {
     return &table;
 }
 #else
+const ek_training_table *ek_neon_training(void) { return NULL; }
 const ek_table *ek_neon(void) { return NULL; }
 #endif

@@ -43,6 +43,22 @@ const ek_bf16_table *ek_avx512_bf16(void);
 // An activation in plain C.
 float ek_activated(float v, ek_activation kind);
 
+typedef struct {
+    void (*softmax_rows)(float *x, size_t rows, size_t columns, size_t stride, float scale, float *logs);
+    void (*softmax_backward_rows)(const float *p, float *dp, size_t rows, size_t columns, size_t stride, float scale);
+    void (*layer_norm_backward)(const float *x, const float *dy, const float *gain, size_t rows, size_t columns,
+                                float epsilon, float *dx, float *dgain, float *dbias);
+    void (*activation)(const float *x, size_t n, ek_activation kind, float *y);
+    void (*activation_backward)(const float *x, const float *dy, size_t n, ek_activation kind, float *dx);
+    void (*adamw)(float *p, const float *g, float *m, float *v, size_t n, const ek_adamw_step *step);
+} ek_training_table;
+
+// Only for a level that runs here.
+const ek_training_table *ek_scalar_training(void);
+const ek_training_table *ek_avx2_training(void);
+const ek_training_table *ek_avx512_training(void);
+const ek_training_table *ek_neon_training(void);
+
 // Rows of a graph walk are scattered over memory: ask for them before they are needed. `bytes` a row, at most 1 KiB of
 // it; the hardware sees the stream after that.
 static inline void ek_prefetch(const void *row, size_t bytes) {

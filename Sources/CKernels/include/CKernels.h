@@ -125,4 +125,29 @@ void ek_attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *
                        size_t head_size, size_t first, size_t end, ek_bf16 *context, size_t context_stride,
                        float *scratch);
 
+// What training needs. Sums over rows are made in the order of the rows.
+
+/// Each row of x [rows, columns], `stride` floats apart, becomes softmax(scale x), scale > 0; logs[row] = log sum e^(scale x)
+/// before that; it may be NULL.
+void ek_softmax_rows(float *x, size_t rows, size_t columns, size_t stride, float scale, float *logs);
+/// dp [rows, columns] becomes the gradient of x of ek_softmax_rows, given p = softmax(scale x) and dp, that of p.
+void ek_softmax_backward_rows(const float *p, float *dp, size_t rows, size_t columns, size_t stride, float scale);
+/// dx = the gradient of x of ek_layer_norm_f32 without residual, given that of its result; those of gain and bias are added
+/// to dgain and dbias. dx may be dy.
+void ek_layer_norm_backward(const float *x, const float *dy, const float *gain, size_t rows, size_t columns,
+                            float epsilon, float *dx, float *dgain, float *dbias);
+/// y = f(x); y may be x.
+void ek_activation_f32(const float *x, size_t n, ek_activation kind, float *y);
+/// dx = f'(x) dy; dx may be dy.
+void ek_activation_backward(const float *x, const float *dy, size_t n, ek_activation kind, float *dx);
+
+/// One step of AdamW (Loshchilov and Hutter 2019): correction1 = 1 - beta1^t, correction2 = 1 - beta2^t at step t.
+typedef struct { float rate, beta1, beta2, epsilon, decay, correction1, correction2; } ek_adamw_step;
+/// Parameters p and moments m, v after a step by the gradient g.
+void ek_adamw(float *p, const float *g, float *m, float *v, size_t n, const ek_adamw_step *step);
+
+/// y = x / (1 - rate), zero for a share `rate` of the values, which index and `stream` decide: the same on every level; y may
+/// be x.
+void ek_dropout(const float *x, size_t n, float rate, uint64_t stream, float *y);
+
 #endif
