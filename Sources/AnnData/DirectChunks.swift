@@ -36,7 +36,7 @@ struct DirectChunks: Sendable {
             memory.append(contentsOf: repeatElement(0, count: wanted.count * chunkBytes - memory.count))
         }
         var missing = wanted
-        if wanted.lowerBound < held.upperBound, held.contains(wanted.lowerBound) {
+        if held.contains(wanted.lowerBound) {
             let kept = wanted.lowerBound..<min(held.upperBound, wanted.upperBound)
             let start = (kept.lowerBound - held.lowerBound) * chunkBytes
             memory.withUnsafeMutableBytes { bytes in
@@ -48,12 +48,12 @@ struct DirectChunks: Sendable {
         held = wanted
         if !missing.isEmpty, missing.lowerBound < placed.lowerBound || missing.upperBound > placed.upperBound {
             let last = (dataset.count + side - 1) / side
-            let wanted = missing.lowerBound..<max(missing.upperBound, min(last, missing.lowerBound + 1024))
-            guard wanted.count <= ReaderLimits.chunksAtOnce, let found = try? file.chunkPlaces(dataset, wanted) else {
+            let asked = missing.lowerBound..<max(missing.upperBound, min(last, missing.lowerBound + 1024))
+            guard asked.count <= ReaderLimits.chunksAtOnce, let found = try? file.chunkPlaces(dataset, asked) else {
                 drop()
                 return nil
             }
-            (placed, places) = (wanted, found)
+            (placed, places) = (asked, found)
         }
         return missing
     }
@@ -61,8 +61,9 @@ struct DirectChunks: Sendable {
     /// Forgets all chunks: what was to be filled was not.
     mutating func drop() { held = 0..<0 }
 
-    /// The bytes of the elements `range`, which are held.
+    /// The bytes of the elements `range`, which are held; where there are none they need not be anywhere.
     func withBytes<R>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        if range.isEmpty { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
         let first = held.lowerBound * side
         precondition(
             range.lowerBound >= first && range.upperBound <= held.upperBound * side, "elements that are not held")

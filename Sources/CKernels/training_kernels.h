@@ -88,17 +88,10 @@ static void activation(const float *x, size_t n, ek_activation kind, float *y) {
     for (size_t i = 0; i < n; i += LANES) v_put(y + i, activate(v_part(x + i, n - i), kind), n - i);
 }
 
-// The derivative of GELU: Phi(v) + v phi(v); Phi by the formula of v_gelu.
+// The derivative of GELU: Phi(v) + v phi(v).
 EK_INLINE vf gelu_slope(vf v) {
-    vf magnitude = (vf)((vi)v & 0x7fffffff);
-    magnitude = v_select(magnitude > 30.0f, (vf)30.0f, magnitude);
-    const vf x = magnitude * 0.70710678f, t = 1.0f / v_fma(x, (vf)0.3275911f, (vf)1.0f), e = v_exp(-x * x);
-    vf p = (vf)1.061405429f;
-    p = v_fma(p, t, (vf)-1.453152027f);
-    p = v_fma(p, t, (vf)1.421413741f);
-    p = v_fma(p, t, (vf)-0.284496736f);
-    p = v_fma(p, t, (vf)0.254829592f);
-    const vf tail = 0.5f * p * t * e;
+    vf e;
+    const vf tail = v_half_erfc(v_magnitude(v), &e);
     return v_fma(v, e * 0.39894228f, v_select(v < 0.0f, tail, 1.0f - tail));
 }
 

@@ -45,9 +45,8 @@ EK_INLINE vf v_exp2(vf x) {
 
 // v/2 (1 + erf(v / sqrt 2)) = max(v, 0) - |v|/2 erfc(|v| / sqrt 2), which loses no digits on either side.
 // erfc(x) = (a1 t + ... + a5 t^5) e^(-x^2), t = 1 / (1 + p x): Abramowitz and Stegun 7.1.26, error below 1.5e-7.
-EK_INLINE vf v_gelu(vf v) {
-    vf magnitude = (vf)((vi)v & 0x7fffffff);
-    magnitude = v_select(magnitude > 30.0f, (vf)30.0f, magnitude);
+// Returns that half of erfc for a magnitude of at most 30, and e^(-v^2 / 2).
+EK_INLINE vf v_half_erfc(vf magnitude, vf *e) {
     vf x = magnitude * 0.70710678f;
     vf t = 1.0f / v_fma(x, (vf)0.3275911f, (vf)1.0f);
     vf p = (vf)1.061405429f;
@@ -55,8 +54,19 @@ EK_INLINE vf v_gelu(vf v) {
     p = v_fma(p, t, (vf)1.421413741f);
     p = v_fma(p, t, (vf)-0.284496736f);
     p = v_fma(p, t, (vf)0.254829592f);
-    vf half_erfc = 0.5f * p * t * v_exp(-x * x);
-    return v_fma(-magnitude, half_erfc, v_select(v < 0.0f, (vf)0.0f, v));
+    *e = v_exp(-x * x);
+    return 0.5f * p * t * *e;
+}
+
+EK_INLINE vf v_magnitude(vf v) {
+    vf magnitude = (vf)((vi)v & 0x7fffffff);
+    return v_select(magnitude > 30.0f, (vf)30.0f, magnitude);
+}
+
+EK_INLINE vf v_gelu(vf v) {
+    const vf magnitude = v_magnitude(v);
+    vf e;
+    return v_fma(-magnitude, v_half_erfc(magnitude, &e), v_select(v < 0.0f, (vf)0.0f, v));
 }
 
 EK_INLINE vf activate(vf v, const ek_activation kind) {

@@ -10,15 +10,21 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
         var z = seed
         func split(_ z: inout UInt64) -> UInt64 {
             z &+= 0x9E37_79B9_7F4A_7C15
-            var x = z
-            x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
-            return x ^ (x >> 31)
+            return Self.mixed(z)
         }
         s0 = split(&z)
         s1 = split(&z)
         s2 = split(&z)
         s3 = split(&z)
+    }
+
+    /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): different numbers for different numbers, each bit of which
+    /// depends on all.
+    package static func mixed(_ number: UInt64) -> UInt64 {
+        var x = number
+        x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
+        return x ^ (x >> 31)
     }
 
     /// The next 64 random bits.

@@ -37,7 +37,8 @@ import Testing
             "direct_v110", "direct_userblock", "direct_unsorted", "csr_float32_gzip", "csr_int64_gzip",
         ])
     func layouts(name: String) throws {
-        let ranges = [0..<23, 5..<9, 6..<23, 0..<3, 3..<4, 7..<7, 22..<23]
+        // Cell 4 is empty: alone, it needs no chunk, whichever are there.
+        let ranges = [4..<5, 0..<23, 5..<9, 6..<23, 0..<3, 4..<5, 3..<4, 7..<7, 22..<23, 4..<5]
         let expected = ranges.flatMap { Fixture.rows($0) }
         for (entries, threads) in [(1 << 20, 2), (1, 1), (9, 3), (40, 2)] {
             let found = try rows(name, ranges, entriesAtOnce: entries, threads: threads)

@@ -25,13 +25,7 @@ struct GeneformerParityTests {
             let path = SharedData.path("parity/" + file)
             let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
             let config = try HuggingFaceConfig(path: folder + "/config.json")
-            let configuration = try BertConfiguration(
-                vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize, layerCount: config.hiddenLayers,
-                headCount: config.attentionHeads, feedForwardSize: config.intermediateSize,
-                maximumLength: config.maximumPositions,
-                activation: try #require(BertConfiguration.Activation(rawValue: config.hiddenActivation.rawValue)),
-                layerNormEpsilon: config.layerNormEpsilon, tokenTypeCount: config.tokenTypes,
-                paddingToken: config.padToken)
+            let configuration = try BertConfiguration(config)
             let weights =
                 file.hasSuffix(".bin")
                 ? try BertWeights(configuration, from: TorchArchive(path: path))
@@ -199,4 +193,16 @@ private func rankCorrelation(_ a: [Float], _ b: [Float]) -> Double {
     let n = Double(a.count)
     let squares = zip(ranks(a), ranks(b)).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     return 1 - 6 * squares / (n * (n * n - 1))
+}
+
+extension BertConfiguration {
+    /// That of a fixture.
+    init(_ config: HuggingFaceConfig) throws {
+        try self.init(
+            vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize, layerCount: config.hiddenLayers,
+            headCount: config.attentionHeads, feedForwardSize: config.intermediateSize,
+            maximumLength: config.maximumPositions,
+            activation: try #require(Activation(rawValue: config.hiddenActivation.rawValue)),
+            layerNormEpsilon: config.layerNormEpsilon, tokenTypeCount: config.tokenTypes, paddingToken: config.padToken)
+    }
 }

@@ -20,13 +20,7 @@ struct TrainingParityTests {
         init(_ model: String, _ file: String, _ task: TrainingTask, threads: Int) throws {
             let folder = SharedData.path("parity/" + model)
             let config = try HuggingFaceConfig(path: folder + "/config.json")
-            let configuration = try BertConfiguration(
-                vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize, layerCount: config.hiddenLayers,
-                headCount: config.attentionHeads, feedForwardSize: config.intermediateSize,
-                maximumLength: config.maximumPositions,
-                activation: try #require(BertConfiguration.Activation(rawValue: config.hiddenActivation.rawValue)),
-                layerNormEpsilon: config.layerNormEpsilon, tokenTypeCount: config.tokenTypes,
-                paddingToken: config.padToken)
+            let configuration = try BertConfiguration(config)
             let weights = try BertWeights(configuration, from: SafetensorsFile(path: folder + "/model.safetensors"))
             trainer = BertTrainer(configuration, Parameters(copying: weights), threads: threads)
             expected = try SafetensorsFile(path: folder + "/" + file)

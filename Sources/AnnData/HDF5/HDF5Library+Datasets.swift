@@ -98,7 +98,8 @@ extension HDF5Library {
                 let side = dataset.chunk[dimension]
                 let count = (first + number - 1) / side - first / side + 1
                 span = count * side
-                chunks = min(chunks.multipliedReportingOverflow(by: count).partialValue, 1 << 40)
+                let (all, isTooMany) = chunks.multipliedReportingOverflow(by: count)
+                chunks = isTooMany ? 1 << 40 : min(all, 1 << 40)
             }
             let (product, overflow) = touched.multipliedReportingOverflow(by: span)
             touched = overflow ? Int.max / 2 : min(product, Int.max / 2)
@@ -107,7 +108,7 @@ extension HDF5Library {
             throw ReaderFailure(.tooLarge, "too much at once")
         }
         // Finding a chunk takes its time, too: as much as some 4 KiB of it.
-        touched = min(touched + max(0, chunks) << 12, Int.max / 2)
+        touched = min(touched + chunks << 12, Int.max / 2)
         return Selection(
             dataset: dataset, start: start, count: count, elementCount: elements, touchedBytes: touched)
     }

@@ -80,7 +80,7 @@ package final class BertTrainer: @unchecked Sendable {
             throw TransformerError(.noLanguageModelHead, detail: "the model has no head for this task")
         }
         precondition(
-            targets.rows.allSatisfy { batch.starts.indices.contains(0) && $0 >= 0 && $0 < batch.rows }
+            targets.rows.allSatisfy { $0 >= 0 && $0 < batch.rows }
                 && targets.labels.allSatisfy { $0 >= 0 && $0 < labels }, "a target outside of the batch")
     }
 

@@ -1,3 +1,5 @@
+internal import Numerics
+
 /// Shares of numbers that are zeroed in training, and which ones: a hash of the step, the place in the model and the index,
 /// so that the backward pass finds the same ones again and nothing depends on threads (see `ek_dropout`).
 package struct Dropout: Sendable, Equatable {
@@ -31,16 +33,8 @@ package struct Dropout: Sendable, Equatable {
             case .classifier: [4]
             }
         var state = seed
-        for number in numbers { state = mixed(state &+ 0x9e37_79b9_7f4a_7c15 &+ number) }
+        for number in numbers { state = SeededRandom.mixed(state &+ 0x9e37_79b9_7f4a_7c15 &+ number) }
         // The index counts in the lower half.
         return state & ~0xffff_ffff | (state &+ UInt64(offset)) & 0xffff_ffff
-    }
-
-    /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-    private static func mixed(_ number: UInt64) -> UInt64 {
-        var z = number
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
     }
 }

@@ -5,8 +5,8 @@ internal import CellTransformer
 public enum EmbeddingPrecision: String, Sendable, CaseIterable {
     /// 32 bits.
     case f32
-    /// bfloat16, for CPUs with AVX512-BF16, which multiply such numbers at twice the rate of f32. Its error on real cells (1 − cos to the f32
-    /// embedding): below 2e-6, after centring below 2e-4 (decision 17).
+    /// bfloat16, for CPUs with AVX512-BF16, which multiply such numbers at twice the rate of f32. Its error on real cells
+    /// (1 − cos to the f32 embedding): below 2e-6, after centring below 2e-4 (decision 17).
     case bf16
 
     var ofKernels: Precision {
