@@ -27,6 +27,8 @@ package struct TransformerError: Error, Sendable, CustomStringConvertible {
         package static let unusableHiddenState = Code(rawValue: "unusableHiddenState")
         /// The system refuses memory.
         package static let notEnoughMemory = Code(rawValue: "notEnoughMemory")
+        /// A loss or a gradient that is not finite.
+        package static let notFinite = Code(rawValue: "notFinite")
         /// The checkpoint has no masked-gene head, so there are no logits.
         package static let noLanguageModelHead = Code(rawValue: "noLanguageModelHead")
     }

@@ -12,6 +12,8 @@ public struct Control: Sendable {
         public let done: Int
         /// Units in all.
         public let total: Int
+        /// What else there is to say ("loss 6.142"); empty for nothing.
+        public var note = ""
     }
 
     let progress: @Sendable (Progress) -> Void

@@ -52,6 +52,30 @@ package struct RankValueEncoder: Sendable {
         let (total, count) =
             genes.summary.summed == 0
             ? gather(columns, values, genes, scratch.sorter) : sum(columns, values, genes, &scratch)
+        rank(count, of: total, into: &cell, scratch: &scratch)
+    }
+
+    /// Encodes a cell that was ranked by another vocabulary, as if it were read again; genes of equal value stay in the
+    /// order that they have in `ranking`. O(genes).
+    ///
+    /// - Parameter translation: by token of that vocabulary: the token of this one; nil for a gene that it has not.
+    package func encode(
+        _ ranking: RankedCell, translation: [UInt32?], into cell: inout EncodedCell, scratch: inout Scratch
+    ) {
+        scratch.sorter.reserve(ranking.tokens.count)
+        var count = 0
+        for (token, value) in zip(ranking.tokens, ranking.counts) {
+            guard let own = translation[Int(token)] else { continue }
+            scratch.sorter.tokens.baseAddress[count] = own
+            scratch.sorter.counts.baseAddress[count] = value
+            scratch.sorter.values.baseAddress[count] = vocabulary.medians[Int(own)]
+            count += 1
+        }
+        rank(count, of: ranking.total, into: &cell, scratch: &scratch)
+    }
+
+    /// Sorts the genes whose tokens, counts and medians are filled in.
+    private func rank(_ count: Int, of total: Double, into cell: inout EncodedCell, scratch: inout Scratch) {
         let sorter = (
             tokens: scratch.sorter.tokens.baseAddress, counts: scratch.sorter.counts.baseAddress,
             values: scratch.sorter.values.baseAddress

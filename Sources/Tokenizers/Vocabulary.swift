@@ -179,6 +179,9 @@ package final class Vocabulary: Sendable {
         return entries[Int(indexOfToken[Int(token)])]
     }
 
+    /// The token of an Ensembl id as it is written in the vocabulary; nil if it has none.
+    package func token(ofID id: String) -> UInt32? { tokenOfID[id] }
+
     /// Whether `token` stands for a gene.
     package func isGene(_ token: UInt32) -> Bool { Int(token) < count && !medians[Int(token)].isNaN }
 

@@ -76,7 +76,7 @@ struct TrainingParityTests {
         for parameter in trainer.layout.parameters {
             let name = "param_after3." + parameter.name
             guard expected.shape(of: name) != nil else { continue }
-            let found = try #require(trainer.parameters.floats(parameter.name))
+            let found = try trainer.parameters.floats(parameter.name)
             let limit: Float = parameter.name.hasSuffix("key.bias") ? 3.5e-3 : 5e-4
             for (a, b) in zip(found, try expected.floats(name)) {
                 #expect((a - b).magnitude <= limit, "\(name): \(a) \(b)")
@@ -91,7 +91,7 @@ struct TrainingParityTests {
 
     private func compareGradients(_ trainer: BertTrainer, _ expected: SafetensorsFile) throws {
         for parameter in trainer.layout.parameters {
-            let found = try #require(trainer.gradients.floats(parameter.name))
+            let found = try trainer.gradients.floats(parameter.name)
             let wanted = try expected.floats("grad." + parameter.name)
             #expect(found.count == wanted.count)
             let difference = zip(found, wanted).reduce(Float(0)) { max($0, ($1.0 - $1.1).magnitude) }

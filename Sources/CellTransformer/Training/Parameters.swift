@@ -1,3 +1,4 @@
+package import Checkpoints
 internal import Numerics
 
 /// One number for every parameter of a model, in its layout, that changes: weights in training, their gradients, an
@@ -31,8 +32,32 @@ package final class Parameters: @unchecked Sendable {
 
     package func removeAll() { memory.pointer.update(repeating: 0) }
 
-    /// The numbers of one tensor; nil if the model has none of that name.
-    package func floats(_ name: String) -> [Float]? {
-        layout.parameters.first { $0.name == name }.map { Array(memory.pointer[$0.offset..<$0.offset + $0.count]) }
+    /// Replaces the numbers of one tensor.
+    package func set(_ parameter: BertLayout.Parameter, _ values: [Float]) {
+        precondition(values.count == parameter.count, "other numbers than the parameter has")
+        _ = UnsafeMutableBufferPointer(start: pointer(parameter.offset), count: parameter.count)
+            .update(fromContentsOf: values)
+    }
+}
+
+/// The numbers as a checkpoint with Hugging Face's names, to be written to a file.
+extension Parameters: TensorArchive {
+    package var file: String { "a model in training" }
+
+    package var tensorNames: [String] { layout.parameters.map(\.name).sorted() }
+
+    package func shape(of name: String) -> [Int]? { parameter(name)?.shape }
+
+    package func type(of name: String) -> TensorType? { parameter(name).map { _ in .float32 } }
+
+    package func floats(_ name: String) throws(CheckpointError) -> [Float] {
+        guard let parameter = parameter(name) else {
+            throw CheckpointError(.missingTensor, file: file, tensor: name, detail: "the model has none of that name")
+        }
+        return Array(memory.pointer[parameter.offset..<parameter.offset + parameter.count])
+    }
+
+    private func parameter(_ name: String) -> BertLayout.Parameter? {
+        layout.parameters.first { $0.name == name }
     }
 }

@@ -27,9 +27,9 @@ package enum TokenizeBenchmark {
         try withEmbDBErrors {
             let model = try ModelFolder.load(model, dictionaries: options.dictionaries, warning: control.warning)
             let start = DispatchTime.now()
-            let origin = EmbeddingOrigin.model(model)
-            let source = try CellSource(path: file, options: options, origin: origin, isHashed: false, control: control)
-            let blocks = try BlockReader(source, origin: origin, metric: .cosine, options: options).ahead()
+            let reading = CellReading.counts(model.encoder)
+            let source = try CellSource(path: file, options: options, reading: reading, isHashed: false, control: control)
+            let blocks = try BlockReader(source, reading, metric: .cosine, options: options).ahead()
             var (cells, tokens) = (0, 0)
             while let block = try blocks.next() {
                 try control.checkCancelled("stopped")

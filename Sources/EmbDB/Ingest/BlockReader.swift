@@ -12,17 +12,17 @@ struct BlockReader: Sendable {
     private var vectors: [Float] = []
 
     /// - Parameters:
-    ///   - origin: a model, which encodes the cells of a source of counts, or imported embeddings.
+    ///   - reading: as the source was opened for.
     ///   - first: the row to begin with.
     init(
-        _ source: CellSource, origin: EmbeddingOrigin, metric: EmbeddingMetric, options: IngestOptions, first: Int = 0
+        _ source: CellSource, _ reading: CellReading, metric: EmbeddingMetric, options: IngestOptions, first: Int = 0
     ) throws {
         self.source = source
         self.metric = metric
         next = first
         cellsOfBlock = options.cellsOfBlock
-        if case .counts(let counts) = source.content, let model = origin.model {
-            encoding = try CellEncoding(source.file, counts, model, values: options.values, threads: options.threads)
+        if case .counts(let counts) = source.content, case .counts(let encoder) = reading {
+            encoding = try CellEncoding(source.file, counts, encoder, values: options.values, threads: options.threads)
         }
     }
 

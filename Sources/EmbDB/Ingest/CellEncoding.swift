@@ -6,7 +6,7 @@ internal import Tokenizers
 /// Reads the counts of one source's cells and encodes them for the model, on several threads.
 struct CellEncoding: Sendable {
     private let genes: GeneColumns
-    private let model: EmbeddingModel
+    private let encoder: RankValueEncoder
     private let threads: Int
     private var reader: CountReader
 
@@ -17,10 +17,10 @@ struct CellEncoding: Sendable {
     }
 
     init(
-        _ file: CellFile, _ counts: CountSource, _ model: EmbeddingModel, values: IngestOptions.Values, threads: Int
+        _ file: CellFile, _ counts: CountSource, _ encoder: RankValueEncoder, values: IngestOptions.Values, threads: Int
     ) throws {
         genes = counts.genes
-        self.model = model
+        self.encoder = encoder
         self.threads = threads
         reader = try file.countReader(layer: counts.layer, rule: values == .counts ? .counts : .normalized)
     }
@@ -28,15 +28,15 @@ struct CellEncoding: Sendable {
     /// Reads the counts of `rows` and encodes those that are selected; nil for the others, and for cells that have no gene
     /// that the model knows.
     mutating func read(_ rows: Range<Int>, selected: Bitmap) throws -> [CellBlock.Cell?] {
-        let (genes, model) = (genes, model)
+        let (genes, encoder) = (genes, encoder)
         let cells = Mutex([CellBlock.Cell?](repeating: nil, count: rows.count))
         try reader.forEachRow(rows, threads: threads, makeState: Scratch.init) { scratch, offset, columns, counts in
             guard selected[rows.lowerBound + offset] else { return }
-            model.encoder.encode(
+            encoder.encode(
                 columns: columns, values: counts, genes: genes, into: &scratch.cell, scratch: &scratch.encoder)
             if scratch.cell.isEmpty { return }
             let cell = CellBlock.Cell(
-                input: model.input(scratch.cell.tokens), stored: StoredCell.bytes(scratch.cell.ranking),
+                input: encoder.input(scratch.cell.tokens), stored: StoredCell.bytes(scratch.cell.ranking),
                 isTruncated: scratch.cell.isTruncated)
             cells.withLock { $0[offset] = cell }
         }

@@ -1,5 +1,6 @@
 internal import AnnData
 internal import Numerics
+internal import Tokenizers
 
 /// A file of cells, open, with the choices made: which matrix, which names, which cells.
 struct CellSource {
@@ -38,7 +39,7 @@ struct CellSource {
     ///
     /// - Throws: `AnnDataError`, `TokenizerError`, `ExpressionError`, ``EmbDBError``.
     init(
-        path: String, options: IngestOptions, origin: EmbeddingOrigin, isHashed: Bool = true, control: Control
+        path: String, options: IngestOptions, reading: CellReading, isHashed: Bool = true, control: Control
     ) throws {
         self.path = path
         file = try CellFile(path: path) { done, total in
@@ -47,11 +48,11 @@ struct CellSource {
         }
         sha256 = isHashed ? try SHA256.ofFiles(file.contentPaths, control: control) : ""
         obsColumns = try Self.readableColumns(of: file, control)
-        switch origin {
-        case .model(let model):
+        switch reading {
+        case .counts(let encoder):
             content = .counts(
-                try CountSource(file: file, options: options, vocabulary: model.vocabulary, control: control))
-        case .obsm(let key):
+                try CountSource(file: file, options: options, vocabulary: encoder.vocabulary, control: control))
+        case .vectors(let key):
             content = .vectors(try VectorSource(file: file, key: key))
         }
         idPrefix = options.idPrefix
@@ -121,6 +122,22 @@ struct CellSource {
                         + "--cell-column")
             }
             return id
+        }
+    }
+}
+
+extension [CellSource] {
+    /// Leaves only so many cells selected, over all sources, as the options ask for.
+    mutating func drawSample(_ options: IngestOptions) {
+        guard let count = options.sample else { return }
+        var random = SeededRandom(seed: options.seed)
+        let chosen = Set(random.sample(count, of: reduce(0) { $0 + $1.selected.population }))
+        var position = 0
+        for number in indices {
+            for row in self[number].selected.rows {
+                if !chosen.contains(position) { self[number].selected[row] = false }
+                position += 1
+            }
         }
     }
 }

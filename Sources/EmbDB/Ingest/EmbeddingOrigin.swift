@@ -10,6 +10,13 @@ enum EmbeddingOrigin {
 
     var model: EmbeddingModel? { if case .model(let model) = self { model } else { nil } }
 
+    var reading: CellReading {
+        switch self {
+        case .model(let model): .counts(model.encoder)
+        case .obsm(let key): .vectors(key: key)
+        }
+    }
+
     /// What `options` ask for, as far as the database agrees.
     ///
     /// - Throws: ``EmbDBError`` `model`, `pendingIngest`, `usage`.

@@ -60,7 +60,7 @@ extension IngestRun {
     ) throws {
         let source = sources[number]
         let labels = try IngestGenes.labels(of: groupGenesBy, in: source)
-        let blocks = try BlockReader(source, origin: origin, metric: .cosine, options: options).ahead()
+        let blocks = try BlockReader(source, origin.reading, metric: .cosine, options: options).ahead()
         while let block = try blocks.next() {
             try control.checkCancelled("stopped; nothing was written")
             for (offset, row) in block.rows.enumerated() where source.selected[row] {

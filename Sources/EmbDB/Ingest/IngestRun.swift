@@ -62,7 +62,7 @@ struct IngestRun {
         // Before files are read, as far as it does not depend on them.
         var computed: EmbeddingSettings?
         if let model = origin.model { computed = try EmbeddingSettings(model, state, options) }
-        var sources = try files.map { try CellSource(path: $0, options: options, origin: origin, control: control) }
+        var sources = try files.map { try CellSource(path: $0, options: options, reading: origin.reading, control: control) }
         let settings: EmbeddingSettings
         if let computed {
             settings = computed
@@ -74,7 +74,7 @@ struct IngestRun {
         }
         self.settings = settings
         let keys = IngestKey.keys(sources, origin, settings, options)
-        Self.drawSample(&sources, options)
+        sources.drawSample(options)
         // Sources that are complete already have nothing to add.
         let complete = Dictionary(state.ingests.map { ($0.key, $0.cells) }, uniquingKeysWith: { first, _ in first })
         let open = sources.indices.filter { complete[keys[$0]] == nil }
@@ -87,19 +87,6 @@ struct IngestRun {
             try GeneGrouping.column(
                 options, state: found?.state ?? DatabaseState(), sources: sources, model: model, path: path,
                 database: database, warning: control.warning)
-        }
-    }
-
-    private static func drawSample(_ sources: inout [CellSource], _ options: IngestOptions) {
-        guard let count = options.sample else { return }
-        var random = SeededRandom(seed: options.seed)
-        let chosen = Set(random.sample(count, of: sources.reduce(0) { $0 + $1.selected.population }))
-        var position = 0
-        for number in sources.indices {
-            for row in sources[number].selected.rows {
-                if !chosen.contains(position) { sources[number].selected[row] = false }
-                position += 1
-            }
         }
     }
 
@@ -210,7 +197,7 @@ struct IngestRun {
             if firstRows.count == number { firstRows.append(work.state.rows + batch.rows) }
             try batch.use(source, columns: work.state.columns)
             let blocks = try BlockReader(
-                source, origin: origin, metric: EmbeddingMetric(rawValue: settings.metric) ?? .cosine,
+                source, origin.reading, metric: EmbeddingMetric(rawValue: settings.metric) ?? .cosine,
                 options: options, first: number == work.nextFile ? work.nextRow : 0
             ).ahead()
             while let block = try blocks.next() {

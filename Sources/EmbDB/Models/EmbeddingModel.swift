@@ -67,10 +67,7 @@ final class EmbeddingModel: Sendable {
     var defaultPooling: EmbeddingPooling { vocabulary.isV2 ? .cls : .mean }
 
     /// What the model reads of a cell, given its ranked tokens with the special ones.
-    func input(_ tokens: [UInt32]) -> CellInput {
-        vocabulary.isV2
-            ? CellInput(tokens: tokens, genes: 1..<max(1, tokens.count - 1)) : CellInput(tokens: tokens)
-    }
+    func input(_ tokens: [UInt32]) -> CellInput { encoder.input(tokens) }
 
     /// A driver that makes embeddings as the database wants them.
     func embedder(_ settings: EmbeddingSettings, precision: EmbeddingPrecision = .f32, threads: Int) -> CellEmbedder {
@@ -94,5 +91,13 @@ final class EmbeddingModel: Sendable {
             kind: vocabulary.isV2 ? "Geneformer V2" : "Geneformer V1", layers: configuration.layerCount,
             hiddenSize: configuration.hiddenSize, heads: configuration.headCount, vocabularySize: vocabulary.count,
             maximumLength: configuration.maximumLength, parameters: configuration.parameterCount)
+    }
+}
+
+extension RankValueEncoder {
+    /// What a model reads of a cell, given its ranked tokens with the special ones.
+    func input(_ tokens: [UInt32]) -> CellInput {
+        vocabulary.isV2
+            ? CellInput(tokens: tokens, genes: 1..<max(1, tokens.count - 1)) : CellInput(tokens: tokens)
     }
 }

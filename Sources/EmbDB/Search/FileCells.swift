@@ -44,7 +44,7 @@ struct FileCells {
         metric = EmbeddingMetric(rawValue: snapshot.settings.metric) ?? .cosine
         var options = file.source
         options.threads = threads
-        let origin: EmbeddingOrigin
+        let reading: CellReading
         if snapshot.model != nil {
             if let key = file.obsm {
                 throw EmbDBError(
@@ -53,7 +53,7 @@ struct FileCells {
             }
             let embedder = try StoredCellEmbedder(snapshot, threads: threads, path: path, in: transaction)
             self.embedder = embedder
-            origin = .model(embedder.model)
+            reading = .counts(embedder.model.encoder)
             if !edit.isEmpty { editor = try CellEditor(embedder, edit) }
         } else {
             if !edit.isEmpty { _ = try snapshot.requireModel(path: path) }
@@ -70,10 +70,10 @@ struct FileCells {
                 throw EmbDBError(.usage, "no embeddings are named (\(file.path)): give --obsm KEY")
             }
             embedder = nil
-            origin = .obsm(key: key)
+            reading = .vectors(key: key)
         }
         var source = try CellSource(
-            path: file.path, options: options, origin: origin, isHashed: false, control: control)
+            path: file.path, options: options, reading: reading, isHashed: false, control: control)
         if let own = source.content.dimension, own != dimension {
             throw EmbDBError(
                 .usage,
@@ -85,7 +85,7 @@ struct FileCells {
         guard total > 0 else {
             throw EmbDBError(.nothingFound, "there are no cells in the file (\(file.path)): check it")
         }
-        blocks = try BlockReader(source, origin: origin, metric: metric, options: options).ahead()
+        blocks = try BlockReader(source, reading, metric: metric, options: options).ahead()
         self.source = source
     }
 

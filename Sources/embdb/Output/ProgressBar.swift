@@ -91,7 +91,7 @@ struct ProgressLine {
         let counts =
             isBytes
             ? "\(byteCount(done)) of \(byteCount(total))" : "\(grouped(done)) of \(grouped(total)) \(progress.unit)"
-        var rest: [String] = []
+        var rest = progress.note.isEmpty ? [] : [progress.note]
         if done > doneAtStart, elapsed > 0.5 {
             let rate = Double(done - doneAtStart) / elapsed
             let left = Double(total - done) / rate
@@ -100,7 +100,7 @@ struct ProgressLine {
         } else {
             rest.append("for " + duration(elapsed))
         }
-        for (bar, parts) in [(24, 2), (12, 2), (12, 1), (0, 1), (0, 0)] {
+        for (bar, parts) in [(24, 3), (12, 3), (12, 2), (12, 1), (0, 1), (0, 0)] {
             let line =
                 progress.phase + (bar > 0 ? " \(Self.bar(done, total, width: bar)) " : ": ")
                 + ([counts] + rest.prefix(parts)).joined(separator: ", ")

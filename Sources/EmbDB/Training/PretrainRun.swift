@@ -1,0 +1,261 @@
+internal import CellTransformer
+internal import Checkpoints
+internal import Dispatch
+internal import Foundation
+internal import Tokenizers
+
+/// One pretraining: from files to cells on the disk, to a vocabulary, to steps, to a model folder.
+struct PretrainRun {
+    private let options: PretrainOptions
+    private let control: Control
+    private let folder: TrainingFolder
+    private let sources: [CellSource]
+    /// The model that is gone on from.
+    private let start: EmbeddingModel?
+    /// What the files are read with.
+    private let reading: RankValueEncoder
+    private let ingestOptions: IngestOptions
+    /// Which training this is: files, options and start.
+    private let key: String
+    private let began = DispatchTime.now()
+
+    /// Held-out cells that are looked at while learning, and at the end.
+    private static let heldOutAtOnce = 300
+    private static let heldOutAtEnd = 5000
+    /// How often they are looked at.
+    private static let evaluations = 10
+
+    /// Opens files and folder and makes all choices; learns nothing yet.
+    init(_ files: [String], into path: String, options: PretrainOptions, control: Control) throws {
+        try options.check()
+        self.options = options
+        self.control = control
+        start = try options.from.map {
+            try ModelFolder.load($0, dictionaries: options.dictionaries, warning: control.warning)
+        }
+        let known = try start ?? ModelFolder.load(ModelFolder.defaultName, dictionaries: nil, warning: { _ in })
+        let length = options.length ?? start?.configuration.maximumLength ?? 1024
+        if let start, length > start.configuration.maximumLength {
+            throw EmbDBError(
+                .usage,
+                "--length \(length): the model that is gone on from reads \(start.configuration.maximumLength) tokens at most: "
+                    + "give no more")
+        }
+        if let start, start.weights.layout.head == nil {
+            throw EmbDBError(
+                .model, "the model has no masked-gene head to go on with (\(start.name)): give a pretrained model")
+        }
+        if let start, start.vocabulary.mask == nil {
+            throw EmbDBError(.model, "the model's vocabulary has no <mask> (\(start.name)): give a pretrained model")
+        }
+        reading = try RankValueEncoder(
+            vocabulary: start == nil ? Self.unranked(known.vocabulary) : known.vocabulary, maximumLength: length)
+        let reading = reading
+        ingestOptions = options.corpus.ingestOptions(seed: options.seed, threads: options.threads)
+        let ingestOptions = ingestOptions
+        var sources = try files.map {
+            try CellSource(path: $0, options: ingestOptions, reading: .counts(reading), control: control)
+        }
+        sources.drawSample(ingestOptions)
+        self.sources = sources
+        var hash = SHA256()
+        hash.update("embdb pretraining 1")
+        hash.update(options.text)
+        hash.update(start?.sha256 ?? "new")
+        for source in sources { hash.update(source.sha256) }
+        key = hash.finish()
+        folder = try TrainingFolder(path)
+    }
+
+    /// The same genes, all of the median 1: cells read so are in the order of their counts, equal ones in the order of the
+    /// file, whatever medians they are encoded with later.
+    private static func unranked(_ vocabulary: Vocabulary) throws -> Vocabulary {
+        try Vocabulary(
+            entries: vocabulary.entries.map { entry in
+                var entry = entry
+                if entry.median != nil { entry.median = 1 }
+                return entry
+            }, aliases: vocabulary.aliases.compactMap { key, token in vocabulary.entry(token).map { (key, $0.id) } })
+    }
+
+    mutating func perform() throws -> PretrainReport {
+        let words = try wordsToGoOnFrom()
+        if folder.state == .complete { return try completeReport() }
+        let corpus = try Corpus(
+            sources, encoder: reading, heldOut: options.holdOut, options: ingestOptions, folder: folder.path,
+            control: control)
+        guard !corpus.cells.isEmpty else {
+            throw EmbDBError(
+                .nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")
+        }
+        let vocabulary = try start?.vocabulary ?? corpus.ownVocabulary(minimum: options.minimumCells)
+        let encoder = try RankValueEncoder(vocabulary: vocabulary, maximumLength: reading.maximumLength)
+        let weights = try weights(vocabulary)
+        let pretraining = try pretraining(corpus, encoder, weights)
+        try writeHeldOut(corpus)
+        var session = try Session(folder, words, pretraining.training)
+        var report = PretrainReport(
+            model: try EmbeddingModel(
+                name: "", weights: weights, vocabulary: vocabulary, untrainedSeed: nil, sha256: ""
+            ).summary,
+            genes: vocabulary.geneCount, cells: corpus.cells.count, heldOutCells: corpus.heldOut.count,
+            cellsWithoutKnownGene: corpus.withoutKnownGene, steps: 0, epochs: 0, seconds: 0, wasResumed: words != nil,
+            wasComplete: false)
+        try learn(pretraining, &session, &report)
+        try folder.finish(pretraining.training, vocabulary: vocabulary, labels: [], key: key)
+        report.model = try ModelFolder.load(folder.path, dictionaries: nil, warning: control.warning).summary
+        report.seconds = Double(DispatchTime.now().uptimeNanoseconds - began.uptimeNanoseconds) * 1e-9
+        return report
+    }
+
+    /// The words of a checkpoint that this training goes on from; nil for a new one.
+    ///
+    /// - Throws: ``EmbDBError/Code/usage`` for another training, or without ``PretrainOptions/resume``.
+    private func wordsToGoOnFrom() throws(EmbDBError) -> [String: String]? {
+        func refuse(_ what: String, _ advice: String) -> EmbDBError {
+            EmbDBError(.usage, "\(what) (\(folder.path)): \(advice)")
+        }
+        switch folder.state {
+        case .new: return nil
+        case .complete:
+            guard options.resume else {
+                throw refuse("there is a trained model in the folder already", "name a new folder")
+            }
+            guard folder.holdsModel(of: key) else {
+                throw refuse("the model in the folder was trained from other cells or by other options", "name a new folder")
+            }
+            return nil
+        case .unfinished(let words):
+            guard options.resume else {
+                throw refuse("an unfinished training is in the folder", "give --resume to go on, or name a new folder")
+            }
+            guard words[TrainingFolder.keyWord] == key else {
+                throw refuse(
+                    "the unfinished training in the folder is of other cells or other options",
+                    "give those, or name a new folder")
+            }
+            return words
+        }
+    }
+
+    private func completeReport() throws -> PretrainReport {
+        let model = try ModelFolder.load(folder.path, dictionaries: nil, warning: control.warning)
+        return PretrainReport(
+            model: model.summary, genes: model.vocabulary.geneCount, cells: 0, heldOutCells: 0,
+            cellsWithoutKnownGene: 0, steps: 0, epochs: 0, seconds: 0, wasResumed: false, wasComplete: true)
+    }
+
+    private func weights(_ vocabulary: Vocabulary) throws -> BertWeights {
+        if let start { return start.weights }
+        let hidden = options.hidden ?? 128
+        let configuration = try BertConfiguration(
+            vocabularySize: vocabulary.count, hiddenSize: hidden, layerCount: options.layers ?? 4,
+            headCount: options.heads ?? 4, feedForwardSize: options.feedForward ?? 2 * hidden,
+            maximumLength: reading.maximumLength, paddingToken: vocabulary.pad.map { Int($0) })
+        return BertWeights(configuration, seed: options.seed)
+    }
+
+    private func pretraining(
+        _ corpus: Corpus, _ encoder: RankValueEncoder, _ weights: BertWeights
+    ) throws -> Pretraining<CorpusCells> {
+        guard let mask = encoder.vocabulary.mask else { throw EmbDBError(.model, "the vocabulary has no <mask>") }
+        let steps =
+            options.steps
+            ?? options.epochs
+            * Pretraining<CorpusCells>.stepsOfEpoch(cells: corpus.cells.count, batchSize: options.batch)
+        var training = ModelTraining.Options(
+            rate: LearningRate(
+                highest: options.learningRate, warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
+                shape: options.schedule == .linear ? .linear : .cosine))
+        training.optimizer.weightDecay = Float(options.weightDecay)
+        training.dropout = Dropout(hidden: Float(options.dropout), attention: Float(options.dropout))
+        training.threads = options.threads
+        return Pretraining(
+            CorpusCells(corpus.cells, of: corpus, encoder: encoder),
+            heldOut: CorpusCells(corpus.heldOut, of: corpus, encoder: encoder),
+            masking: GeneMasking(
+                vocabularySize: weights.configuration.vocabularySize, mask: mask, pad: encoder.vocabulary.pad),
+            training: ModelTraining(weights, task: .maskedGenes, options: training), batchSize: options.batch,
+            seed: options.seed)
+    }
+
+    private func writeHeldOut(_ corpus: Corpus) throws(EmbDBError) {
+        var file = try OutputFile(folder.heldOut)
+        try file.write("file\tcell\n")
+        for name in corpus.heldOutNames {
+            try file.write("\(name.file.withoutTabs)\t\(name.cell.withoutTabs)\n")
+        }
+        try file.finish()
+    }
+
+    private func learn(
+        _ made: Pretraining<CorpusCells>, _ session: inout Session, _ report: inout PretrainReport
+    ) throws {
+        var pretraining = made
+        let steps = pretraining.training.options.rate.steps
+        let rows = TrainingLog.stepsOfRow
+        let between = max(rows, (steps / Self.evaluations + rows - 1) / rows * rows)
+        let (total, first) = (steps * options.batch, pretraining.training.step)
+        var (cells, seconds) = (0, 0.0)
+        var lastCheckpoint = DispatchTime.now()
+        while pretraining.training.step < steps {
+            if control.isCancelled() {
+                try folder.write(pretraining.training, words: session.words(key))
+                throw EmbDBError(
+                    .cancelled,
+                    "stopped after \(pretraining.training.step) of \(steps) steps (\(folder.path)): run the same command with "
+                        + "--resume to go on")
+            }
+            let start = DispatchTime.now()
+            let done = try pretraining.step()
+            cells += done.cells
+            seconds += Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9
+            session.add(done.update)
+            let step = pretraining.training.step
+            control.progress(
+                .init(
+                    unit: "cells", phase: "training", done: step * options.batch, total: total,
+                    note: String(format: "loss %.3f", session.meanLoss ?? session.lastLoss ?? 0)))
+            if step % rows == 0 || step == steps {
+                var evaluation: Pretraining<CorpusCells>.Evaluation?
+                if step % between == 0 || step == steps, !pretraining.heldOut.isEmpty {
+                    evaluation = try evaluate(pretraining, isLast: step == steps)
+                }
+                report.loss = try session.writeRow(pretraining, evaluation)
+                if let evaluation {
+                    report.heldOutLoss = evaluation.loss
+                    report.heldOutAccuracy = evaluation.accuracy
+                }
+            }
+            let sinceCheckpoint = DispatchTime.now().uptimeNanoseconds - lastCheckpoint.uptimeNanoseconds
+            if Double(sinceCheckpoint) * 1e-9 > options.minutesBetweenCheckpoints * 60 {
+                try folder.write(pretraining.training, words: session.words(key))
+                lastCheckpoint = DispatchTime.now()
+            }
+        }
+        report.steps = pretraining.training.step
+        report.epochs = pretraining.epochs
+        if report.steps > first { report.cellsPerSecond = Double(cells) / seconds }
+    }
+
+    private func evaluate(
+        _ pretraining: Pretraining<CorpusCells>, isLast: Bool
+    ) throws -> Pretraining<CorpusCells>.Evaluation {
+        try pretraining.evaluate(atMost: isLast ? Self.heldOutAtEnd : Self.heldOutAtOnce) { done, total in
+            try control.checkCancelled(
+                "stopped while the held-out cells were looked at (\(folder.path)): run the same command with --resume to go on "
+                    + "from the last checkpoint")
+            if isLast {
+                control.progress(.init(unit: "cells", phase: "looking at held-out cells", done: done, total: total))
+            }
+        }
+    }
+}
+
+extension TrainingCells {
+    var isEmpty: Bool { count == 0 }
+}
+
+extension String {
+    fileprivate var withoutTabs: String { replacingOccurrences(of: "\t", with: " ") }
+}

@@ -1,0 +1,23 @@
+/// Models that are made from users' own cells.
+public enum Training {
+    /// Pretrains a model by masked-gene learning (Theodoris et al., Nature 2023) and writes it to `folder`, as a folder that
+    /// an ingest takes and Hugging Face's transformers reads.
+    ///
+    /// Vocabulary and non-zero medians come from the cells, but for a model that is gone on from. `training.tsv` in the folder
+    /// has the losses, `held_out.tsv` the cells that were held out. A training that was stopped, by whatever, goes on with
+    /// ``PretrainOptions/resume`` and leaves the same bytes as one that was not.
+    ///
+    /// - Throws: ``EmbDBError`` `usage`, `input`, `model`, `storage`, `locked`, `cancelled`; of what was learned before a
+    ///   failure the last checkpoint stays.
+    /// - Complexity: a step of b cells of T tokens costs about three forward passes of b cells through the model, and
+    ///   6 × 0.15 b T × genes × hidden operations for the masked-gene head.
+    public static func pretrain(
+        _ files: [String], into folder: String, options: PretrainOptions = PretrainOptions(),
+        control: Control = Control()
+    ) throws(EmbDBError) -> PretrainReport {
+        try withEmbDBErrors {
+            var run = try PretrainRun(files, into: folder, options: options, control: control)
+            return try run.perform()
+        }
+    }
+}
