@@ -73,9 +73,25 @@ static void adamw(float *p, const float *g, float *m, float *v, size_t n, const 
     }
 }
 
+// lowbias32, a finaliser whose output bits depend evenly on all input bits (C. Wellons, Prospecting for hash functions).
+static inline uint32_t mixed(uint32_t x) {
+    x ^= x >> 16;
+    x *= 0x7feb352du;
+    x ^= x >> 15;
+    x *= 0x846ca68bu;
+    return x ^ x >> 16;
+}
+
+static void dropout(const float *x, size_t n, uint32_t limit, float scale, uint64_t stream, float *y) {
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t number = mixed(mixed((uint32_t)i + (uint32_t)stream) ^ (uint32_t)(stream >> 32));
+        y[i] = number < limit ? 0 : x[i] * scale;
+    }
+}
+
 const ek_training_table *ek_scalar_training(void) {
     static const ek_training_table table = {
-        softmax_rows, softmax_backward_rows, layer_norm_backward, activation, activation_backward, adamw,
+        softmax_rows, softmax_backward_rows, layer_norm_backward, activation, activation_backward, adamw, dropout,
     };
     return &table;
 }

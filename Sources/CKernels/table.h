@@ -51,6 +51,8 @@ typedef struct {
     void (*activation)(const float *x, size_t n, ek_activation kind, float *y);
     void (*activation_backward)(const float *x, const float *dy, size_t n, ek_activation kind, float *dx);
     void (*adamw)(float *p, const float *g, float *m, float *v, size_t n, const ek_adamw_step *step);
+    // Zero for the indices whose number of the stream lies below `limit`.
+    void (*dropout)(const float *x, size_t n, uint32_t limit, float scale, uint64_t stream, float *y);
 } ek_training_table;
 
 // Only for a level that runs here.

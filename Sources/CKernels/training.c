@@ -34,21 +34,7 @@ void ek_adamw(float *p, const float *g, float *m, float *v, size_t n, const ek_a
     table()->adamw(p, g, m, v, n, step);
 }
 
-// lowbias32, a finaliser whose output bits depend evenly on all input bits (C. Wellons, Prospecting for hash functions).
-static inline uint32_t mixed(uint32_t x) {
-    x ^= x >> 16;
-    x *= 0x7feb352du;
-    x ^= x >> 15;
-    x *= 0x846ca68bu;
-    return x ^ x >> 16;
-}
-
 void ek_dropout(const float *x, size_t n, float rate, uint64_t stream, float *y) {
-    const uint32_t low = (uint32_t)stream, high = (uint32_t)(stream >> 32);
     const uint32_t limit = (uint32_t)(rate * 4294967296.0 < 4294967295.0 ? rate * 4294967296.0 : 4294967295.0);
-    const float scale = 1 / (1 - rate);
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t number = mixed(mixed((uint32_t)i + low) ^ high);
-        y[i] = number < limit ? 0 : x[i] * scale;
-    }
+    table()->dropout(x, n, limit, 1 / (1 - rate), stream, y);
 }

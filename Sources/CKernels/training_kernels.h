@@ -118,6 +118,28 @@ static void adamw(float *p, const float *g, float *m, float *v, size_t n, const 
     }
 }
 
+// As vf, of whole numbers.
+typedef uint32_t vu __attribute__((ext_vector_type(LANES)));
+
+// See scalar_training.c.
+EK_INLINE vu v_mixed(vu x) {
+    x ^= x >> 16;
+    x *= 0x7feb352du;
+    x ^= x >> 15;
+    x *= 0x846ca68bu;
+    return x ^ x >> 16;
+}
+
+static void dropout(const float *x, size_t n, uint32_t limit, float scale, uint64_t stream, float *y) {
+    const uint32_t high = (uint32_t)(stream >> 32);
+    vu index;
+    for (uint32_t lane = 0; lane < LANES; lane++) index[lane] = (uint32_t)stream + lane;
+    for (size_t i = 0; i < n; i += LANES, index += LANES) {
+        const vu kept = (vu)(v_mixed(v_mixed(index) ^ high) >= limit);
+        v_put(y + i, (vf)((vu)(v_part(x + i, n - i) * scale) & kept), n - i);
+    }
+}
+
 static const ek_training_table training_table = {
-    softmax_rows, softmax_backward_rows, layer_norm_backward, activation, activation_backward, adamw,
+    softmax_rows, softmax_backward_rows, layer_norm_backward, activation, activation_backward, adamw, dropout,
 };

@@ -21,7 +21,7 @@ extension HuggingFaceConfig {
     /// The file's text, as Hugging Face's transformers reads it; keys sorted, so that equal models have equal bytes.
     ///
     /// - Parameter dropout: what the model is trained with, and would be trained with further.
-    package func text(dropout: Double) -> String {
+    package func text(dropout: Float) -> String {
         var values: [(key: String, value: String)] = [
             ("architectures", "[" + architectures.map(Self.quoted).joined(separator: ", ") + "]"),
             ("attention_probs_dropout_prob", "\(dropout)"), ("dtype", "\"float32\""),

@@ -138,4 +138,17 @@ struct TrainingKernelTests {
             #expect((Double(both) - chance).magnitude < 6 * chance.squareRoot() + 6, "\(rate): \(both)")
         }
     }
+
+    @Test("dropout drops the same numbers on every level", arguments: [1, 7, 16, 33, 1000])
+    func dropoutOfLevels(count: Int) {
+        let x = normals(count, seed: 3)
+        var first: [Float]?
+        onEveryLevel { name in
+            var y = x + [5]
+            ek_dropout(y, count, 0.3, 0x9876_0000_0000_0011, &y)
+            #expect(y == first ?? y && y[count] == 5, "\(name)")
+            first = y
+        }
+        #expect(first?.contains(0) == (count > 1))
+    }
 }

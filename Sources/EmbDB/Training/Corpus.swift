@@ -23,7 +23,7 @@ struct Corpus {
     private(set) var heldOutNames: [(file: String, cell: String)] = []
     /// Cells that have no known gene.
     private(set) var withoutKnownGene = 0
-    /// Of the cells that are not held out.
+    /// Of the cells that are not held out and have enough genes.
     private(set) var medians: GeneMedians
     let file: UnnamedFile
 
@@ -33,11 +33,12 @@ struct Corpus {
     ///   - encoder: whose vocabulary the sources were opened with.
     ///   - share: of cells that are held out, by a hash of the id and the seed: a cell that is in two files is on the same
     ///     side in both.
+    ///   - minimumGenes: cells with fewer say nothing about medians.
     ///   - folder: where they wait.
     /// - Throws: as an ingest.
     init(
-        _ sources: [CellSource], encoder: RankValueEncoder, heldOut share: Double, options: IngestOptions, folder: String,
-        control: Control
+        _ sources: [CellSource], encoder: RankValueEncoder, heldOut share: Double, minimumGenes: Int,
+        options: IngestOptions, folder: String, control: Control
     ) throws {
         vocabulary = encoder.vocabulary
         medians = GeneMedians(vocabularyCount: vocabulary.count)
@@ -65,7 +66,7 @@ struct Corpus {
                         heldOut.append(place)
                         heldOutNames.append((source.path, block.ids[offset]))
                     } else {
-                        medians.add(ranking)
+                        if ranking.tokens.count >= minimumGenes { medians.add(ranking) }
                         cells.append(place)
                     }
                 }
@@ -90,7 +91,9 @@ struct Corpus {
             .map { (id: $0.id, symbol: $0.symbol, median: medians.median(Int($0.token))) }
         guard !genes.isEmpty else {
             throw EmbDBError(
-                .nothingFound, "no gene is seen in \(minimum) cells or more: give more cells, or a lower --min-cells")
+                .nothingFound,
+                "no gene is seen in \(minimum) cells that have enough genes: give more cells, or a lower --min-cells or "
+                    + "--min-genes")
         }
         let aliases = vocabulary.aliases.compactMap { key, token in vocabulary.entry(token).map { (key: key, id: $0.id) } }
         return try Vocabulary(genes: genes, v2: false, aliases: aliases)

@@ -23,7 +23,10 @@ public struct PretrainOptions: Sendable {
     public var feedForward: Int?
     /// Tokens read of a cell, at most; nil: 1024, or what the model reads that is gone on from.
     public var length: Int?
-    /// A gene that fewer cells have gets no token.
+    /// A new model's medians and vocabulary are made from cells with at least so many genes: of a panel of genes the cell's
+    /// total says little.
+    public var minimumGenes = 200
+    /// A gene that fewer of these cells have gets no token.
     public var minimumCells = 3
 
     /// Steps; nil: ``epochs`` over all cells.
@@ -67,7 +70,7 @@ public struct PretrainOptions: Sendable {
         for (name, value) in [
             ("--layers", layers), ("--hidden", hidden), ("--heads", heads), ("--feed-forward", feedForward),
             ("--length", length), ("--steps", steps), ("--epochs", epochs), ("--batch", batch),
-            ("--min-cells", minimumCells), ("--sample", corpus.sample),
+            ("--min-genes", minimumGenes), ("--min-cells", minimumCells), ("--sample", corpus.sample),
         ] {
             guard let value else { continue }
             try require((1...1 << 40).contains(value), "\(name) \(value): give a whole number from 1")
@@ -92,7 +95,7 @@ public struct PretrainOptions: Sendable {
         func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "-" }
         return [
             "layers \(text(layers)) hidden \(text(hidden)) heads \(text(heads)) feed-forward \(text(feedForward))",
-            "length \(text(length)) min-cells \(minimumCells) steps \(text(steps)) epochs \(epochs) batch \(batch)",
+            "length \(text(length)) min-genes \(minimumGenes) min-cells \(minimumCells) steps \(text(steps)) epochs \(epochs) batch \(batch)",
             "learning-rate \(learningRate) warmup \(warmup) schedule \(schedule.rawValue) weight-decay \(weightDecay)",
             "dropout \(dropout) hold-out \(holdOut) seed \(seed) layer \(text(corpus.layer)) values \(corpus.values.rawValue)",
             "gene-column \(text(corpus.geneColumn)) cell-column \(text(corpus.cellColumn)) where \(text(corpus.filter))",

@@ -82,8 +82,8 @@ struct PretrainRun {
         let words = try wordsToGoOnFrom()
         if folder.state == .complete { return try completeReport() }
         let corpus = try Corpus(
-            sources, encoder: reading, heldOut: options.holdOut, options: ingestOptions, folder: folder.path,
-            control: control)
+            sources, encoder: reading, heldOut: options.holdOut, minimumGenes: options.minimumGenes,
+            options: ingestOptions, folder: folder.path, control: control)
         guard !corpus.cells.isEmpty else {
             throw EmbDBError(
                 .nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")

@@ -85,7 +85,7 @@ final class TrainingFolder {
         if !vocabulary.aliases.isEmpty { try text(vocabulary.mappingText(), Vocabulary.mappingName) }
         let configuration = HuggingFaceConfig(
             training.configuration, task: training.task, labels: labels)
-        try text(configuration.text(dropout: Double(training.options.dropout.hidden)), "config.json")
+        try text(configuration.text(dropout: training.options.dropout.hidden), "config.json")
         let weights = weights
         try Self.wrapped {
             try Safetensors.write(training.parameters, metadata: ["format": "pt", Self.keyWord: key], to: weights)

@@ -24,7 +24,9 @@ struct Pretrain: ParsableCommand {
     @Option(help: "Its attention heads (default: 4).") var heads: Int?
     @Option(help: "Width between its feed-forward matrices (default: twice --hidden).") var feedForward: Int?
     @Option(help: "Tokens read of a cell, at most (default: 1024, or those of --from).") var length: Int?
-    @Option(help: "Genes that fewer cells have are left out of a new model.") var minCells = 3
+    @Option(help: "A new model's medians and genes come from cells with so many genes (panels say little of them).")
+    var minGenes = 200
+    @Option(help: "Genes that fewer of these cells have are left out of a new model.") var minCells = 3
 
     @Option(help: "Steps (default: --epochs).") var steps: Int?
     @Option(help: "Passes over all cells (default: 3).") var epochs: Int?
@@ -54,6 +56,7 @@ struct Pretrain: ParsableCommand {
         options.heads = heads
         options.feedForward = feedForward
         options.length = length
+        options.minimumGenes = minGenes
         options.minimumCells = minCells
         options.steps = steps
         options.epochs = epochs ?? options.epochs
