@@ -66,6 +66,27 @@ package final class BertWeights: @unchecked Sendable {
         }
     }
 
+    /// The encoder of a model, and its pooler if both have one, under other heads: what these have of their own starts as in
+    /// a new model.
+    package convenience init(encoderOf weights: BertWeights, heads: BertHeads, seed: UInt64) {
+        let new = BertWeights(weights.configuration, heads: heads, seed: seed)
+        self.init(weights.configuration, layout: new.layout, file: weights.file) { parameter, values in
+            let isShared = parameter.name.hasPrefix("bert.")
+            let known = isShared ? weights.parameter(parameter.name) : nil
+            let source = known.map { weights.pointer($0.offset) } ?? new.pointer(parameter.offset)
+            _ = values.update(fromContentsOf: UnsafeBufferPointer(start: source, count: parameter.count))
+        }
+    }
+
+    /// The model that a training has made so far.
+    package convenience init(_ configuration: BertConfiguration, copying parameters: Parameters) {
+        self.init(configuration, layout: parameters.layout, file: parameters.file) { parameter, values in
+            _ = values.update(
+                fromContentsOf: UnsafeBufferPointer(
+                    start: parameters.pointer(parameter.offset), count: parameter.count))
+        }
+    }
+
     /// Reads a checkpoint, whose tensors may be named with the prefix `bert.` or without it. The masked-gene head,
     /// pooler and classifier are read where they are there. Every shape is checked before a value is read.
     ///

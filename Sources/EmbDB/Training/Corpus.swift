@@ -17,13 +17,11 @@ struct Corpus {
 
     /// What the cells were read with.
     let vocabulary: Vocabulary
-    private(set) var cells: [Place] = []
-    private(set) var heldOut: [Place] = []
-    /// File and id of each held-out cell.
-    private(set) var heldOutNames: [(file: String, cell: String)] = []
+    /// Cells by part, in the order of the files.
+    private(set) var parts: [[Place]]
     /// Cells that have no known gene.
     private(set) var withoutKnownGene = 0
-    /// Of the cells that are not held out and have enough genes.
+    /// Of the cells of part 0 that have enough genes.
     private(set) var medians: GeneMedians
     let file: UnnamedFile
 
@@ -31,22 +29,24 @@ struct Corpus {
     ///
     /// - Parameters:
     ///   - encoder: whose vocabulary the sources were opened with.
-    ///   - share: of cells that are held out, by a hash of the id and the seed: a cell that is in two files is on the same
-    ///     side in both.
-    ///   - minimumGenes: cells with fewer say nothing about medians.
+    ///   - parts: how many parts there are.
+    ///   - minimumGenes: cells with fewer say nothing about medians; nil: nobody asks for medians.
     ///   - folder: where they wait.
+    ///   - part: the part of the cell of a source (by number, row and id), which has genes; nil leaves it out.
     /// - Throws: as an ingest.
     init(
-        _ sources: [CellSource], encoder: RankValueEncoder, heldOut share: Double, minimumGenes: Int,
-        options: IngestOptions, folder: String, control: Control
+        _ sources: [CellSource], encoder: RankValueEncoder, parts: Int, minimumGenes: Int? = nil,
+        options: IngestOptions, folder: String, control: Control,
+        part: (_ source: Int, _ row: Int, _ id: String) -> Int?
     ) throws {
         vocabulary = encoder.vocabulary
         medians = GeneMedians(vocabularyCount: vocabulary.count)
+        self.parts = Array(repeating: [], count: parts)
         file = try UnnamedFile(beside: folder + "/cells")
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var done = 0
         var ranking = RankedCell()
-        for source in sources {
+        for (number, source) in sources.enumerated() {
             let blocks = try BlockReader(source, .counts(encoder), metric: .cosine, options: options).ahead()
             while let block = try blocks.next() {
                 try control.checkCancelled("stopped; nothing was written")
@@ -57,29 +57,19 @@ struct Corpus {
                         withoutKnownGene += 1
                         continue
                     }
+                    guard let part = part(number, row, block.ids[offset]) else { continue }
                     try StoredCell.read(cell.stored.span.bytes, vocabularyCount: vocabulary.count, into: &ranking)
-                    let place = Place(
-                        offset: file.count + bytes.count, bytes: Int32(cell.stored.count),
-                        genes: Int32(ranking.tokens.count))
+                    self.parts[part].append(
+                        Place(
+                            offset: file.count + bytes.count, bytes: Int32(cell.stored.count),
+                            genes: Int32(ranking.tokens.count)))
                     bytes += cell.stored
-                    if Self.isHeldOut(block.ids[offset], share, seed: options.seed) {
-                        heldOut.append(place)
-                        heldOutNames.append((source.path, block.ids[offset]))
-                    } else {
-                        if ranking.tokens.count >= minimumGenes { medians.add(ranking) }
-                        cells.append(place)
-                    }
+                    if let minimumGenes, part == 0, ranking.tokens.count >= minimumGenes { medians.add(ranking) }
                 }
                 try file.append(bytes)
                 control.progress(.init(unit: "cells", phase: "reading", done: done, total: total))
             }
         }
-    }
-
-    private static func isHeldOut(_ id: String, _ share: Double, seed: UInt64) -> Bool {
-        // FNV-1a, and a mixer for its weak upper bits.
-        let hash = id.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        return Double(SeededRandom.mixed(hash ^ SeededRandom.mixed(seed)) >> 11) * 0x1p-53 < share
     }
 
     /// A vocabulary of the genes that at least `minimum` cells have, by Ensembl id, with the medians of the corpus.

@@ -2,6 +2,7 @@ internal import CellTransformer
 internal import Checkpoints
 internal import Dispatch
 internal import Foundation
+internal import Numerics
 internal import Tokenizers
 
 /// One pretraining: from files to cells on the disk, to a vocabulary, to steps, to a model folder.
@@ -81,10 +82,16 @@ struct PretrainRun {
     mutating func perform() throws -> PretrainReport {
         let words = try wordsToGoOnFrom()
         if folder.state == .complete { return try completeReport() }
+        var heldOut: [(file: String, cell: String)] = []
         let corpus = try Corpus(
-            sources, encoder: reading, heldOut: options.holdOut, minimumGenes: options.minimumGenes,
-            options: ingestOptions, folder: folder.path, control: control)
-        guard !corpus.cells.isEmpty else {
+            sources, encoder: reading, parts: 2, minimumGenes: options.minimumGenes, options: ingestOptions,
+            folder: folder.path, control: control
+        ) { number, _, id in
+            guard isHeldOut(id) else { return 0 }
+            heldOut.append((sources[number].path, id))
+            return 1
+        }
+        guard !corpus.parts[0].isEmpty else {
             throw EmbDBError(
                 .nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")
         }
@@ -92,17 +99,19 @@ struct PretrainRun {
         let encoder = try RankValueEncoder(vocabulary: vocabulary, maximumLength: reading.maximumLength)
         let weights = try weights(vocabulary)
         let pretraining = try pretraining(corpus, encoder, weights)
-        try writeHeldOut(corpus)
+        try writeHeldOut(heldOut)
         var session = try Session(folder, words, pretraining.training)
         var report = PretrainReport(
             model: try EmbeddingModel(
                 name: "", weights: weights, vocabulary: vocabulary, untrainedSeed: nil, sha256: ""
             ).summary,
-            genes: vocabulary.geneCount, cells: corpus.cells.count, heldOutCells: corpus.heldOut.count,
+            genes: vocabulary.geneCount, cells: corpus.parts[0].count, heldOutCells: corpus.parts[1].count,
             cellsWithoutKnownGene: corpus.withoutKnownGene, steps: 0, epochs: 0, seconds: 0, wasResumed: words != nil,
             wasComplete: false)
         try learn(pretraining, &session, &report)
-        try folder.finish(pretraining.training, vocabulary: vocabulary, labels: [], key: key)
+        try folder.finish(
+            BertWeights(weights.configuration, copying: pretraining.training.parameters), task: .maskedGenes,
+            vocabulary: vocabulary, dropout: Float(options.dropout), key: key)
         report.model = try ModelFolder.load(folder.path, dictionaries: nil, warning: control.warning).summary
         report.seconds = Double(DispatchTime.now().uptimeNanoseconds - began.uptimeNanoseconds) * 1e-9
         return report
@@ -162,7 +171,7 @@ struct PretrainRun {
         let steps =
             options.steps
             ?? options.epochs
-            * Pretraining<CorpusCells>.stepsOfEpoch(cells: corpus.cells.count, batchSize: options.batch)
+            * Pretraining<CorpusCells>.stepsOfEpoch(cells: corpus.parts[0].count, batchSize: options.batch)
         var training = ModelTraining.Options(
             rate: LearningRate(
                 highest: options.learningRate, warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
@@ -171,18 +180,25 @@ struct PretrainRun {
         training.dropout = Dropout(hidden: Float(options.dropout), attention: Float(options.dropout))
         training.threads = options.threads
         return Pretraining(
-            CorpusCells(corpus.cells, of: corpus, encoder: encoder),
-            heldOut: CorpusCells(corpus.heldOut, of: corpus, encoder: encoder),
+            CorpusCells(corpus.parts[0], of: corpus, encoder: encoder),
+            heldOut: CorpusCells(corpus.parts[1], of: corpus, encoder: encoder),
             masking: GeneMasking(
                 vocabularySize: weights.configuration.vocabularySize, mask: mask, pad: encoder.vocabulary.pad),
             training: ModelTraining(weights, task: .maskedGenes, options: training), batchSize: options.batch,
             seed: options.seed)
     }
 
-    private func writeHeldOut(_ corpus: Corpus) throws(EmbDBError) {
+    /// By a hash of the id and the seed: a cell that is in two files is on the same side in both.
+    private func isHeldOut(_ id: String) -> Bool {
+        // FNV-1a, and a mixer for its weak upper bits.
+        let hash = id.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        return Double(SeededRandom.mixed(hash ^ SeededRandom.mixed(options.seed)) >> 11) * 0x1p-53 < options.holdOut
+    }
+
+    private func writeHeldOut(_ names: [(file: String, cell: String)]) throws(EmbDBError) {
         var file = try OutputFile(folder.heldOut)
         try file.write("file\tcell\n")
-        for name in corpus.heldOutNames {
+        for name in names {
             try file.write("\(name.file.withoutTabs)\t\(name.cell.withoutTabs)\n")
         }
         try file.finish()
@@ -257,5 +273,6 @@ extension TrainingCells {
 }
 
 extension String {
-    fileprivate var withoutTabs: String { replacingOccurrences(of: "\t", with: " ") }
+    /// As a field of a table.
+    var withoutTabs: String { replacingOccurrences(of: "\t", with: " ") }
 }

@@ -20,4 +20,23 @@ public enum Training {
             return try run.perform()
         }
     }
+
+    /// Fine-tunes a model to tell cells, or genes, apart, tests it on such as it has not learned from, and writes it to
+    /// `folder`, as a folder that an ingest takes and Hugging Face's transformers reads, with what the test showed: tables and
+    /// figures.
+    ///
+    /// Of what is not tested, a part is held out to say when to stop. With ``FinetuneOptions/folds`` above 1, each part is
+    /// tested once by a model that learned from the others, and the model that is written learned from all.
+    ///
+    /// - Parameter model: a model folder, or "default".
+    /// - Throws: ``EmbDBError`` `usage`, `input`, `model`, `nothingFound`, `storage`, `locked`, `cancelled`; nothing is left
+    ///   of a training that failed.
+    public static func finetune(
+        _ files: [String], from model: String, into folder: String, options: FinetuneOptions,
+        control: Control = Control()
+    ) throws(EmbDBError) -> FinetuneReport {
+        try withEmbDBErrors {
+            try FinetuneRun(files, from: model, into: folder, options: options, control: control).perform()
+        }
+    }
 }

@@ -79,16 +79,15 @@ final class TrainingFolder {
     ///
     /// - Throws: ``EmbDBError/Code/storage``.
     func finish(
-        _ training: ModelTraining, vocabulary: Vocabulary, labels: [String], key: String
+        _ model: BertWeights, task: TrainingTask, vocabulary: Vocabulary, labels: [String] = [], dropout: Float, key: String
     ) throws(EmbDBError) {
         try text(vocabulary.tableText(), Vocabulary.tableName)
         if !vocabulary.aliases.isEmpty { try text(vocabulary.mappingText(), Vocabulary.mappingName) }
-        let configuration = HuggingFaceConfig(
-            training.configuration, task: training.task, labels: labels)
-        try text(configuration.text(dropout: training.options.dropout.hidden), "config.json")
+        let configuration = HuggingFaceConfig(model.configuration, task: task, labels: labels)
+        try text(configuration.text(dropout: dropout), "config.json")
         let weights = weights
         try Self.wrapped {
-            try Safetensors.write(training.parameters, metadata: ["format": "pt", Self.keyWord: key], to: weights)
+            try Safetensors.write(model, metadata: ["format": "pt", Self.keyWord: key], to: weights)
         }
         unlink(checkpoint)
     }

@@ -4,7 +4,7 @@ internal import EmbDB
 struct Model: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Model folders.", discussion: "Example: embdb model info Geneformer-V1-10M",
-        subcommands: [ModelInfo.self, Pretrain.self])
+        subcommands: [ModelInfo.self, Pretrain.self, Finetune.self])
 }
 
 struct ModelInfo: ParsableCommand {

@@ -1,0 +1,142 @@
+internal import CellTransformer
+internal import Foundation
+internal import Numerics
+
+/// One classifier: learns from some things until others, held out for it, say that it is enough; and tells things apart.
+struct ClassifierFit {
+    let data: LabelledCells
+    let options: FinetuneOptions
+    let control: Control
+    /// What the bar says ("fold 2 of 5").
+    let name: String
+
+    /// What came out.
+    struct Result {
+        let weights: BertWeights
+        /// Passes until the loss was lowest.
+        let epochs: Int
+        let rows: [Row]
+    }
+
+    /// A row of the log: one pass.
+    struct Row {
+        var epoch: Int
+        var step: Int
+        var loss: Double
+        var rate: Double
+        var validationLoss: Double
+        var validationAccuracy: Double
+    }
+
+    /// Cells that say when to stop, where things are genes, which are seen in many.
+    private static let validationCells = 1000
+
+    /// Learns from the things of `isLearned`, and stops by those of `isWatched`.
+    func learn(_ start: BertWeights, _ isLearned: [Bool], stoppingBy isWatched: [Bool]) throws -> Result {
+        var cells = data.cells(with: isLearned, atMost: options.maximumCells, seed: options.seed)
+        let watched = data.cells(
+            with: isWatched, atMost: min(Self.validationCells, options.maximumCells), seed: options.seed &+ 1)
+        let weights = data.weights(options.classWeights, cells: cells, isLearned)
+        let steps = (cells.count + options.batch - 1) / options.batch
+        let training = ModelTraining(start, task: data.task, options: trainingOptions(steps: steps * options.epochs))
+        var random = SeededRandom(seed: options.seed)
+        var rows: [Row] = []
+        var best: (loss: Double, epoch: Int, weights: BertWeights)?
+        for epoch in 1...options.epochs {
+            cells.shuffle(using: &random)
+            var (sum, rate) = (0.0, 0.0)
+            for start in stride(from: 0, to: cells.count, by: options.batch) {
+                try control.checkCancelled("stopped; no model was written")
+                let batch = cells[start..<min(cells.count, start + options.batch)]
+                let examples = try batch.map { try data.example($0, isLearned, weights: weights).example }
+                let update = try training.update(examples, seed: SeededRandom.mixed(options.seed &+ UInt64(training.step)))
+                sum += update.loss
+                rate = update.rate
+                control.progress(
+                    .init(
+                        unit: "cells", phase: "training, \(name)", done: (epoch - 1) * cells.count + start + batch.count,
+                        total: options.epochs * cells.count, note: String(format: "loss %.3f", update.loss)))
+            }
+            let loss = try loss(training, watched, isWatched, weights)
+            rows.append(
+                Row(
+                    epoch: epoch, step: training.step, loss: sum / Double(steps), rate: rate, validationLoss: loss.loss,
+                    validationAccuracy: loss.accuracy))
+            if loss.loss < best?.loss ?? .infinity {
+                best = (
+                    loss.loss, epoch, BertWeights(training.configuration, copying: training.parameters)
+                )
+            }
+            if epoch - (best?.epoch ?? epoch) >= options.patience { break }
+        }
+        guard let best else {
+            throw EmbDBError(
+                .model, "the loss is no number any more (\(name)): give a lower --learning-rate")
+        }
+        return Result(weights: best.weights, epochs: best.epoch, rows: rows)
+    }
+
+    private func trainingOptions(steps: Int) -> ModelTraining.Options {
+        var result = ModelTraining.Options(
+            rate: LearningRate(
+                highest: options.learningRate, warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
+                shape: options.schedule == .linear ? .linear : .cosine))
+        result.optimizer.weightDecay = Float(options.weightDecay)
+        result.dropout = Dropout(hidden: Float(options.dropout), attention: Float(options.dropout))
+        result.frozen = (0..<options.freezeLayers).map { "bert.encoder.layer.\($0)." }
+        result.threads = options.threads
+        return result
+    }
+
+    /// Mean loss over the things of some cells, and the share that has the largest logit.
+    private func loss(
+        _ training: ModelTraining, _ cells: [Int], _ isChosen: [Bool], _ weights: [Float]
+    ) throws -> (loss: Double, accuracy: Double) {
+        var (sum, weight, hits, count) = (0.0, 0.0, 0, 0)
+        for start in stride(from: 0, to: cells.count, by: options.batch) {
+            try control.checkCancelled("stopped; no model was written")
+            let examples = try cells[start..<min(cells.count, start + options.batch)].map {
+                try data.example($0, isChosen, weights: weights).example
+            }
+            let own = examples.reduce(0.0) { $0 + $1.weights.reduce(0.0) { $0 + Double($1) } }
+            let loss = try training.loss(examples)
+            sum += loss.loss * own
+            weight += own
+            hits += loss.hits
+            count += examples.reduce(0) { $0 + $1.labels.count }
+        }
+        return (weight > 0 ? sum / weight : .infinity, Double(hits) / Double(max(1, count)))
+    }
+
+    /// Class probabilities of the things of `isTested`; of a gene the mean over the cells that have it. Things that are seen
+    /// in none of the cells drawn are left out.
+    func predict(_ weights: BertWeights, _ isTested: [Bool]) throws -> (things: [Int], probabilities: [Float]) {
+        guard let classifier = BertClassifier(weights, threads: options.threads) else { return ([], []) }
+        let labels = classifier.labelCount
+        let cells = data.cells(with: isTested, atMost: options.maximumCells, seed: options.seed &+ 2)
+        var sums = [Double](repeating: 0, count: data.truth.count * labels)
+        var counts = [Int](repeating: 0, count: data.truth.count)
+        let even = [Float](repeating: 1, count: labels)
+        for start in stride(from: 0, to: cells.count, by: 64) {
+            try control.checkCancelled("stopped; no model was written")
+            let examples = try cells[start..<min(cells.count, start + 64)].map {
+                try data.example($0, isTested, weights: even)
+            }
+            let found = try classifier.probabilities(
+                examples.map(\.example.tokens), positions: examples.map(\.example.positions))
+            for (row, thing) in examples.flatMap(\.things).enumerated() {
+                counts[thing] += 1
+                for label in 0..<labels { sums[thing * labels + label] += Double(found.values[row * labels + label]) }
+            }
+            control.progress(
+                .init(unit: "cells", phase: "testing, \(name)", done: start + examples.count, total: cells.count))
+        }
+        let things = counts.indices.filter { counts[$0] > 0 }
+        return (
+            things,
+            things.flatMap { thing in
+                (0..<labels).map { Float(sums[thing * labels + $0] / Double(counts[thing])) }
+            }
+        )
+    }
+}

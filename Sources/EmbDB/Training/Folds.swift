@@ -1,0 +1,59 @@
+internal import Numerics
+
+/// Which part of a cross-validation something is tested in.
+enum Folds {
+    /// Deals things out to `count` parts, so that each class is spread evenly: by turns, in an order that the seed shuffles.
+    ///
+    /// - Parameters:
+    ///   - classes: class of each, from 0.
+    ///   - groups: group of each, from 0; a group (a donor's cells) goes as a whole, the largest first, each to the part where
+    ///     it disturbs the balance of the classes least; nil: each for itself.
+    static func assign(classes: [Int], groups: [Int]? = nil, to count: Int, seed: UInt64) -> [Int] {
+        var random = SeededRandom(seed: seed)
+        if let groups { return assign(groups, classes, to: count, &random) }
+        var folds = [Int](repeating: 0, count: classes.count)
+        var next = 0
+        for label in 0...(classes.max() ?? 0) {
+            var members = classes.indices.filter { classes[$0] == label }
+            members.shuffle(using: &random)
+            // Where the last class ended, so that parts differ by at most one in size as well.
+            for member in members {
+                folds[member] = next
+                next = (next + 1) % count
+            }
+        }
+        return folds
+    }
+
+    private static func assign(
+        _ groups: [Int], _ classes: [Int], to count: Int, _ random: inout SeededRandom
+    ) -> [Int] {
+        let classCount = (classes.max() ?? 0) + 1
+        var sizes = [[Double]](
+            repeating: [Double](repeating: 0, count: classCount), count: (groups.max() ?? 0) + 1)
+        var totals = [Double](repeating: 0, count: classCount)
+        for (group, label) in zip(groups, classes) {
+            sizes[group][label] += 1
+            totals[label] += 1
+        }
+        var order = Array(sizes.indices)
+        order.shuffle(using: &random)
+        let places = order.enumerated().map { (group: $1, place: $0, size: sizes[$1].reduce(0, +)) }
+            .sorted { ($1.size, $0.place) < ($0.size, $1.place) }
+        var filled = [[Double]](repeating: [Double](repeating: 0, count: classCount), count: count)
+        var foldOfGroup = [Int](repeating: 0, count: sizes.count)
+        for (group, _, _) in places {
+            // What the sum of the squared shares of the classes would grow by.
+            let costs = filled.map { fold in
+                (0..<classCount).reduce(0.0) { sum, label in
+                    let (here, new) = (fold[label], sizes[group][label])
+                    return totals[label] > 0 ? sum + new * (2 * here + new) / (totals[label] * totals[label]) : sum
+                }
+            }
+            let best = costs.indices.min { (costs[$0], $0) < (costs[$1], $1) } ?? 0
+            foldOfGroup[group] = best
+            for label in 0..<classCount { filled[best][label] += sizes[group][label] }
+        }
+        return groups.map { foldOfGroup[$0] }
+    }
+}
