@@ -13,7 +13,7 @@ public struct AnnotateOptions: Sendable {
         case prior
     }
 
-    /// The obs columns to take labels from; at least one.
+    /// The obs columns to take labels from; none: the classes of the database's model, if it is a classifier of cells.
     public var labels: [String]
     /// Neighbors that vote.
     public var k = 15

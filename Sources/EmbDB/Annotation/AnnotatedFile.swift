@@ -29,6 +29,9 @@ struct AnnotatedFile {
             columns.append(number(label + "_confidence") { $0.decisions[index].confidence })
             columns.append(text(label + "_runner_up") { $0.decisions[index].runnerUp })
         }
+        for (index, name) in annotation.classes.enumerated() {
+            columns.append(number("probability_" + name) { Double($0.probabilities[index]) })
+        }
         columns.append(number("nearest_distance") { Double($0.nearestDistance) })
         var unknown = [Bool?](repeating: nil, count: cellCount)
         for cell in annotation.cells { unknown[cell.row] = cell.isUnknown }

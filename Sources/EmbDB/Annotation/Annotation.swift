@@ -22,10 +22,14 @@ public struct Annotation: Sendable {
         public let nearestDistance: Float
         /// Whether that is farther than ``Annotation/unknownBeyond``: the database may not know the cell's kind.
         public let isUnknown: Bool
+        /// What the model's classifier gives each of ``Annotation/classes``; empty where neighbors voted.
+        public let probabilities: [Float]
     }
 
-    /// The obs columns.
+    /// The obs columns; "class" alone where the model's classifier decided.
     public let labels: [String]
+    /// The classes of the model's classifier, if it decided; its probability is the confidence then.
+    public let classes: [String]
     /// In the order of the file; cells without a gene that the model knows are not among them.
     public let cells: [Cell]
     /// Chosen cells without a gene that the model knows.

@@ -5,7 +5,7 @@ internal import LMDBStore
 internal import Numerics
 
 extension Database {
-    /// Labels the cells of a file by the labels of their nearest stored cells.
+    /// Labels the cells of a file by the labels of their nearest stored cells, or by the classes of the database's model.
     ///
     /// A cell whose nearest stored cell is farther than is usual between stored cells is marked as unknown; its label is
     /// the vote all the same. Nothing is stored. A cell of the file that is in the database too is its own neighbor.
@@ -42,11 +42,9 @@ extension Database {
         _ file: QueryFile, _ options: AnnotateOptions, _ target: String?, _ control: Control
     ) throws -> Annotation {
         guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
-        guard !options.labels.isEmpty else {
-            throw EmbDBError(.usage, "there is no obs column to take labels from: name one by --label")
-        }
         return try environment.read { transaction in
             let snapshot = try Snapshot(transaction, path: path)
+            let classes = try CellClasses(snapshot, isAsked: options.labels.isEmpty, path: path, in: transaction)
             var columns: [LabelColumn] = []
             for name in options.labels {
                 columns.append(try LabelColumn(name, snapshot, path: path, in: transaction))
@@ -66,24 +64,28 @@ extension Database {
             }
             let threshold = try UnknownThreshold.learn(
                 snapshot, keeping: keeping, seed: options.seed, ef: ef, threads: options.threads, control: control)
-            var found: [Annotation.Cell] = []
+            var annotated: [Annotation.Cell] = []
             while let batch = try cells.nextBatch(control: control) {
                 let answers = snapshot.index.search(
                     queries: batch.vectors, k: min(options.k, snapshot.state.rows), ef: ef, keeping: keeping,
                     threads: options.threads)
+                let found = try classes?.probabilities(batch.inputs, threads: options.threads, control: control)
                 for (index, answer) in answers.enumerated() {
                     let nearest = answer.neighbors.first?.distance ?? .infinity
-                    found.append(
+                    let probabilities = found.map { Array($0[row: index]) } ?? []
+                    annotated.append(
                         Annotation.Cell(
                             cell: batch.names[index], row: batch.rows[index],
-                            decisions: columns.map { vote.decide(answer.neighbors, $0, snapshot.set.metric) },
-                            nearestDistance: nearest, isUnknown: threshold.map { nearest > $0 } ?? false))
+                            decisions: classes.map { [$0.decision(probabilities)] }
+                                ?? columns.map { vote.decide(answer.neighbors, $0, snapshot.set.metric) },
+                            nearestDistance: nearest, isUnknown: threshold.map { nearest > $0 } ?? false,
+                            probabilities: probabilities))
                 }
                 try spilled?.add(batch)
             }
             try cells.finish(control: control)
             let annotation = Annotation(
-                labels: options.labels, cells: found, cellsWithoutKnownGene: cells.withoutKnownGene,
+                labels: classes == nil ? options.labels : [CellClasses.name], classes: classes?.names ?? [], cells: annotated, cellsWithoutKnownGene: cells.withoutKnownGene,
                 unknownBeyond: threshold,
                 model: try snapshot.model.map { try ModelSummary(StoredModel.record($0, in: transaction)) })
             if let target, let spilled {

@@ -9,6 +9,8 @@ final class EmbeddingModel: Sendable {
     let weights: BertWeights
     /// The seed that the weights were drawn from, if nobody trained them.
     let untrainedSeed: UInt64?
+    /// Names of a classifier's classes; empty without one.
+    let labels: [String]
     let encoder: RankValueEncoder
     /// Of configuration, vocabulary and weights, see `fingerprint`.
     let sha256: String
@@ -18,11 +20,15 @@ final class EmbeddingModel: Sendable {
 
     /// - Throws: ``EmbDBError/Code/model`` if vocabulary and model do not fit.
     init(
-        name: String, weights: BertWeights, vocabulary: Vocabulary, untrainedSeed: UInt64?, sha256: String? = nil
+        name: String, weights: BertWeights, vocabulary: Vocabulary, untrainedSeed: UInt64?, labels: [String] = [],
+        sha256: String? = nil
     ) throws(EmbDBError) {
         self.name = name
         self.weights = weights
         self.untrainedSeed = untrainedSeed
+        let labelCount = weights.layout.classifierLabels ?? 0
+        // A folder need not name them.
+        self.labels = labels.count == labelCount ? labels : (0..<labelCount).map { "LABEL_\($0)" }
         guard vocabulary.count <= weights.configuration.vocabularySize else {
             throw EmbDBError(
                 .model,
@@ -38,20 +44,24 @@ final class EmbeddingModel: Sendable {
         if let sha256 {
             self.sha256 = sha256
         } else {
-            self.sha256 = try Self.fingerprint(weights, vocabulary)
+            self.sha256 = try Self.fingerprint(weights, vocabulary, self.labels)
         }
     }
 
     /// ``sha256`` computed anew from what is in memory. O(bytes of the weights).
-    func computedSHA256() throws(EmbDBError) -> String { try Self.fingerprint(weights, vocabulary) }
+    func computedSHA256() throws(EmbDBError) -> String { try Self.fingerprint(weights, vocabulary, labels) }
 
-    /// SHA-256 over the configuration's text, both vocabulary tables, and name and f32 bytes of every tensor by name.
-    private static func fingerprint(_ weights: BertWeights, _ vocabulary: Vocabulary) throws(EmbDBError) -> String {
+    /// SHA-256 over the configuration's text, both vocabulary tables, the labels, and name and f32 bytes of every tensor by name.
+    private static func fingerprint(
+        _ weights: BertWeights, _ vocabulary: Vocabulary, _ labels: [String]
+    ) throws(EmbDBError) -> String {
         var hash = SHA256()
         hash.update("embdb model 1")
         hash.update(ModelRecord.Architecture(weights.configuration).text)
         hash.update(vocabulary.tableText())
         hash.update(vocabulary.mappingText())
+        // Models without a classifier have the fingerprints of before there were labels.
+        for label in labels { hash.update("label " + label) }
         for name in weights.tensorNames {
             hash.update(name)
             do {

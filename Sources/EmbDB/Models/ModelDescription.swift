@@ -42,7 +42,7 @@ public struct ModelDescription: Sendable {
         return ModelDescription(
             summary: folder.model.summary, feedForwardSize: configuration.feedForwardSize,
             activation: configuration.activation.rawValue, genes: folder.model.vocabulary.geneCount,
-            parameters: layout.parameterCount, head: head, labels: layout.classifier == nil ? [] : folder.labels,
+            parameters: layout.parameterCount, head: head, labels: folder.model.labels,
             files: folder.files, tensors: weights.tensorNames.count, unusedTensors: weights.unusedTensors)
     }
 }

@@ -11,8 +11,6 @@ struct ModelFolder {
     let model: EmbeddingModel
     /// Configuration, weights and dictionaries; empty for the model in the binary.
     let files: [String]
-    /// A classifier's labels.
-    let labels: [String]
 
     /// Loads the folder `path`, or the model in the binary for "default". A tensor that is left over is a warning.
     ///
@@ -81,10 +79,10 @@ struct ModelFolder {
                     + " (\(weights.file))")
         }
         let model = try EmbeddingModel(
-            name: folder.lastPathComponent, weights: weights, vocabulary: vocabulary, untrainedSeed: seed)
-        return ModelFolder(
-            model: model, files: [configPath] + (seed == nil ? [weights.file] : []) + dictionaries.paths,
+            name: folder.lastPathComponent, weights: weights, vocabulary: vocabulary, untrainedSeed: seed,
             labels: config.labels)
+        return ModelFolder(
+            model: model, files: [configPath] + (seed == nil ? [weights.file] : []) + dictionaries.paths)
     }
 
     private static func weights(
@@ -119,7 +117,7 @@ struct ModelFolder {
         let model = try EmbeddingModel(
             name: defaultName, weights: BertWeights(try configuration(config), seed: seed), vocabulary: vocabulary,
             untrainedSeed: seed)
-        return ModelFolder(model: model, files: [], labels: [])
+        return ModelFolder(model: model, files: [])
     }
 
     private static func configuration(_ config: HuggingFaceConfig) throws(TransformerError) -> BertConfiguration {

@@ -70,6 +70,8 @@ struct ModelRecord: Codable, Equatable {
     var architecture: Architecture
     var untrainedSeed: UInt64?
     var tensors: [Tensor]
+    /// Of a classifier's classes; files written before there were any have no such key.
+    var labels: [String]?
     /// Numbers for `info`, so that it need not read the vocabulary.
     var isV2: Bool
     var vocabularyCount: Int

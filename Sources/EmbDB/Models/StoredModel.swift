@@ -12,6 +12,7 @@ enum StoredModel {
             name: model.name, sha256: model.sha256, architecture: .init(model.configuration),
             untrainedSeed: model.untrainedSeed,
             tensors: names.map { .init(name: $0, shape: model.weights.shape(of: $0) ?? []) },
+            labels: model.labels.isEmpty ? nil : model.labels,
             isV2: model.vocabulary.isV2, vocabularyCount: model.vocabulary.count, geneCount: model.vocabulary.geneCount)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
@@ -79,7 +80,8 @@ enum StoredModel {
         return try undamaged("tensors") {
             try EmbeddingModel(
                 name: record.name, weights: BertWeights(record.architecture.configuration(), from: tensors),
-                vocabulary: vocabulary, untrainedSeed: record.untrainedSeed, sha256: record.sha256)
+                vocabulary: vocabulary, untrainedSeed: record.untrainedSeed, labels: record.labels ?? [],
+                sha256: record.sha256)
         }
     }
 

@@ -14,6 +14,8 @@ struct FileCells {
         var names: [String] = []
         /// [cells, dimension]
         var vectors: Matrix
+        /// What the model read of each; empty where the embeddings came with the file.
+        var inputs: [[UInt32]] = []
     }
 
     /// Cells that a batch has, at least while there are so many: bounds memory whatever the file's size.
@@ -106,6 +108,7 @@ struct FileCells {
                         continue
                     }
                     inputs.append(try editor?.apply(to: tokens, of: block.ids[offset]) ?? tokens)
+                    batch.inputs.append(inputs[inputs.count - 1])
                     if inputs.count == Self.cellsAtOnce { vectors += try embed(&inputs, by: embedder, control) }
                 } else {
                     vectors += block.vectors[offset * dimension..<(offset + 1) * dimension]

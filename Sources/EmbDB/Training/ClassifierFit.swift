@@ -24,8 +24,8 @@ struct ClassifierFit {
         var step: Int
         var loss: Double
         var rate: Double
-        var validationLoss: Double
-        var validationAccuracy: Double
+        /// Of what says when to stop; nil if there was nothing left for it.
+        var watched: (loss: Double, accuracy: Double)?
     }
 
     /// Cells that say when to stop, where things are genes, which are seen in many.
@@ -38,7 +38,7 @@ struct ClassifierFit {
             with: isWatched, atMost: min(Self.validationCells, options.maximumCells), seed: options.seed &+ 1)
         let weights = data.weights(options.classWeights, cells: cells, isLearned)
         let steps = (cells.count + options.batch - 1) / options.batch
-        let training = ModelTraining(start, task: data.task, options: trainingOptions(steps: steps * options.epochs))
+        let training = ModelTraining(start, task: data.task, options: trainingOptions(steps: steps * options.epochs, of: start.configuration))
         var random = SeededRandom(seed: options.seed)
         var rows: [Row] = []
         var best: (loss: Double, epoch: Int, weights: BertWeights)?
@@ -57,14 +57,13 @@ struct ClassifierFit {
                         unit: "cells", phase: "training, \(name)", done: (epoch - 1) * cells.count + start + batch.count,
                         total: options.epochs * cells.count, note: String(format: "loss %.3f", update.loss)))
             }
-            let loss = try loss(training, watched, isWatched, weights)
+            let seen = try watched.isEmpty ? nil : loss(training, watched, isWatched, weights)
             rows.append(
-                Row(
-                    epoch: epoch, step: training.step, loss: sum / Double(steps), rate: rate, validationLoss: loss.loss,
-                    validationAccuracy: loss.accuracy))
-            if loss.loss < best?.loss ?? .infinity {
+                Row(epoch: epoch, step: training.step, loss: sum / Double(steps), rate: rate, watched: seen))
+            // With nothing to watch, the last pass is the best.
+            if seen.map({ $0.loss < best?.loss ?? .infinity }) ?? true {
                 best = (
-                    loss.loss, epoch, BertWeights(training.configuration, copying: training.parameters)
+                    seen?.loss ?? 0, epoch, BertWeights(training.configuration, copying: training.parameters)
                 )
             }
             if epoch - (best?.epoch ?? epoch) >= options.patience { break }
@@ -76,10 +75,11 @@ struct ClassifierFit {
         return Result(weights: best.weights, epochs: best.epoch, rows: rows)
     }
 
-    private func trainingOptions(steps: Int) -> ModelTraining.Options {
+    private func trainingOptions(steps: Int, of model: BertConfiguration) -> ModelTraining.Options {
         var result = ModelTraining.Options(
             rate: LearningRate(
-                highest: options.learningRate, warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
+                highest: options.learningRate ?? (model.hiddenSize < 256 ? 5e-4 : 5e-5),
+                warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
                 shape: options.schedule == .linear ? .linear : .cosine))
         result.optimizer.weightDecay = Float(options.weightDecay)
         result.dropout = Dropout(hidden: Float(options.dropout), attention: Float(options.dropout))

@@ -26,8 +26,9 @@ public struct FinetuneOptions: Sendable {
     public var patience = 2
     /// Cells of a step.
     public var batch = 12
-    /// The highest learning rate.
-    public var learningRate = 5e-4
+    /// The highest learning rate; nil: 5e-5, as in Geneformer, and 5e-4 for models narrower than 256, which bear more and
+    /// have less time.
+    public var learningRate: Double?
     /// The share of the steps in which the learning rate rises to it.
     public var warmup = 0.1
     /// How it falls then.
@@ -80,7 +81,7 @@ public struct FinetuneOptions: Sendable {
             throw EmbDBError(.usage, "\(name) \(value): give a whole number from 1")
         }
         if freezeLayers < 0 { throw EmbDBError(.usage, "--freeze-layers \(freezeLayers): give a whole number from 0") }
-        guard learningRate > 0, learningRate <= 1 else {
+        if let learningRate, !(learningRate > 0 && learningRate <= 1) {
             throw EmbDBError(.usage, "--learning-rate \(learningRate): give a number above 0, up to 1")
         }
         for (name, value) in [("--warmup", warmup), ("--dropout", dropout)] where !(value >= 0 && value < 1) {

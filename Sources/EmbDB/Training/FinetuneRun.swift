@@ -151,7 +151,7 @@ struct FinetuneRun {
         let table = try GeneClasses(path, vocabulary: encoder.vocabulary)
         if !table.unknown.isEmpty {
             control.warning(
-                "\(table.unknown.count) genes are not in the model's vocabulary and are left out: "
+                "genes that are not in the model's vocabulary are left out (\(table.unknown.count)): "
                     + "\(table.unknown.prefix(5).joined(separator: ", "))\(table.unknown.count > 5 ? ", …" : "") (\(path))")
         }
         let corpus = try Corpus(
@@ -175,8 +175,8 @@ struct FinetuneRun {
             for row in fit.rows {
                 log +=
                     "\(name)\t\(row.epoch)\t\(row.step)\t"
-                    + String(
-                        format: "%.5f\t%.6e\t%.5f\t%.5f\n", row.loss, row.rate, row.validationLoss, row.validationAccuracy)
+                    + String(format: "%.5f\t%.6e\t", row.loss, row.rate)
+                    + (row.watched.map { String(format: "%.5f\t%.5f\n", $0.loss, $0.accuracy) } ?? "\t\n")
             }
         }
         try folder.text(log, "training.tsv")

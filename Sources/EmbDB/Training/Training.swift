@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Models that are made from users' own cells.
 public enum Training {
     /// Pretrains a model by masked-gene learning (Theodoris et al., Nature 2023) and writes it to `folder`, as a folder that
@@ -37,6 +39,32 @@ public enum Training {
     ) throws(EmbDBError) -> FinetuneReport {
         try withEmbDBErrors {
             try FinetuneRun(files, from: model, into: folder, options: options, control: control).perform()
+        }
+    }
+
+    /// How well a classifier tells labelled cells, or genes, apart; with tables and figures in `folder`, which is made if it is
+    /// not there. It is for the caller to see to it that the model has not learned from them.
+    ///
+    /// - Parameter model: the folder of a classifier.
+    /// - Throws: ``EmbDBError`` `usage`, `input`, `model`, `nothingFound`, `storage`, `cancelled`.
+    public static func evaluate(
+        _ files: [String], of model: String, options: EvaluateOptions, writingTo folder: String? = nil,
+        control: Control = Control()
+    ) throws(EmbDBError) -> EvaluationReport {
+        try withEmbDBErrors {
+            let run = try EvaluateRun(files, of: model, options: options, control: control)
+            guard let folder else { return try run.perform { _, _ in } }
+            do {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            } catch {
+                throw EmbDBError(
+                    .storage, "the folder cannot be made (\(folder)): check the place and its permissions, or name another")
+            }
+            return try run.perform { name, text in
+                var file = try OutputFile(folder + "/" + name)
+                try file.write(text)
+                try file.finish()
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ internal import Foundation
 
 struct Annotate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Labels the cells of a file by their nearest stored cells.",
+        abstract: "Labels the cells of a file by their nearest stored cells, or by a fine-tuned model.",
         discussion: """
             Example:
               embdb annotate heart.embdb new.h5ad --label cell_type --out labelled.h5ad
@@ -18,6 +18,9 @@ struct Annotate: ParsableCommand {
             --vote majority: one neighbor, one vote. distance: exp(-(d/s)^2), s the distance of the farthest of the k. \
             prior: a vote is divided by its label's share of the database, which helps rare labels.
 
+            Without --label, a database of a fine-tuned classifier gives the model's own classes: label is the class, \
+            confidence its probability, and probability_CLASS are those of all; neighbors only say what is unknown.
+
             Several --label: the columns label, confidence and runner_up are of the first; a further one, donor say, has \
             donor, donor_confidence and donor_runner_up. In JSON, labels then holds them all by name.
 
@@ -30,8 +33,8 @@ struct Annotate: ParsableCommand {
     @Argument(help: "The database file.", completion: .database) var database: String
     @Argument(help: "The cells to label: .h5ad, .loom, 10x .h5 or the folder of a 10x matrix.mtx.", completion: .file())
     var file: String
-    @Option(name: .customLong("label"), help: "obs column to take labels from; may be given several times.")
-    var labels: [String]
+    @Option(name: .customLong("label"), help: "obs column to take labels from; may be given several times (default: the classes of a fine-tuned model).")
+    var labels: [String] = []
     @Option(name: .customShort("k"), help: "Neighbors that vote.") var k = 15
     @Option(help: "majority, distance or prior.") var vote = AnnotateOptions.Vote.majority
     @Option(name: .customLong("where"), help: "Only cells of the file that this expression over its obs selects.")
@@ -99,7 +102,7 @@ struct Annotate: ParsableCommand {
         let unknown = annotation.cells.count - known
         let threshold = annotation.unknownBeyond.map { decimal(shortest($0), 6) }
         return
-            "\(counted(annotation.cells.count, "cell")) labelled by \(labels.joined(separator: ", ")), \(grouped(unknown)) of them unknown"
+            "\(counted(annotation.cells.count, "cell")) labelled by \(annotation.classes.isEmpty ? labels.joined(separator: ", ") : "the model's classes"), \(grouped(unknown)) of them unknown"
             + (threshold.map { " (no stored cell within \($0))" } ?? "") + (out.map { "; written to \($0)" } ?? "")
     }
 
@@ -112,6 +115,10 @@ struct Annotate: ParsableCommand {
                     ("nearest_distance", JSON(cell.nearestDistance)), ("unknown", .bool(cell.isUnknown)),
                     ("unknown_beyond", JSON(annotation.unknownBeyond)),
                 ]
+                if !annotation.classes.isEmpty {
+                    let probabilities = zip(annotation.classes, cell.probabilities).map { ($0, JSON($1)) }
+                    row.append(("probabilities", .object(probabilities)))
+                }
                 if labels.count > 1 {
                     row.append(("labels", .object(zip(labels, cell.decisions).map { ($0, .object(json($1))) })))
                 }
@@ -134,12 +141,13 @@ struct Annotate: ParsableCommand {
             ]
                 + labels.dropFirst().flatMap { name in
                     [.text(name), .number("\(name)_confidence"), .text("\(name)_runner_up")]
-                })
+                } + annotation.classes.map { .number("probability_\($0)") })
         for cell in annotation.cells {
             table.add(
                 [.text(cell.cell)] + fields(cell.decisions[0])
                     + [.decimal(shortest(cell.nearestDistance), 6), .text(cell.isUnknown ? "true" : "false")]
-                    + cell.decisions.dropFirst().flatMap(fields))
+                    + cell.decisions.dropFirst().flatMap(fields)
+                    + cell.probabilities.map { .decimal(shortest($0), 4) })
         }
         return table
     }

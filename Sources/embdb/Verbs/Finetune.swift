@@ -35,7 +35,8 @@ struct Finetune: ParsableCommand {
     @Option(help: "Passes over the cells, at most.") var epochs = 10
     @Option(help: "Passes without a lower loss of the watched part before learning ends.") var patience = 2
     @Option(help: "Cells of a step.") var batch = 12
-    @Option(help: "The highest learning rate.") var learningRate = 5e-4
+    @Option(help: "The highest learning rate (default: 5e-5; 5e-4 for models narrower than 256).")
+    var learningRate: Double?
     @Option(help: "Share of the steps in which it rises.") var warmup = 0.1
     @Option(help: "How it falls then: linear or cosine.") var schedule = PretrainOptions.Schedule.linear
     @Option(help: "AdamW's weight decay, of matrices alone.") var weightDecay = 0.001

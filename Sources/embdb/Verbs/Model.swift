@@ -3,8 +3,8 @@ internal import EmbDB
 
 struct Model: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Model folders.", discussion: "Example: embdb model info Geneformer-V1-10M",
-        subcommands: [ModelInfo.self, Pretrain.self, Finetune.self])
+        abstract: "Model folders: read, pretrain, fine-tune, evaluate.", discussion: "Example: embdb model info Geneformer-V1-10M",
+        subcommands: [ModelInfo.self, Pretrain.self, Finetune.self, Evaluate.self])
 }
 
 struct ModelInfo: ParsableCommand {
