@@ -43,13 +43,13 @@ extension Database {
                 var names: [Int: [String]] = [:]
                 var file = try OutputFile(path)
                 let header = ["cell"] + snapshot.state.columns.map(\.name)
-                try file.write(header.map(Self.field).joined(separator: "\t") + "\n")
+                try file.write(TabSeparated.row(header))
                 for (done, row) in rows.enumerated() {
                     if done % 4096 == 0 { try control.exported(done, of: rows.count) }
                     let values = try StoredObs.values(
                         ofRow: row, state: snapshot.state, names: &names, in: transaction)
                     let fields = [try StoredCells.id(ofRow: row, in: transaction)] + values.map(\.value.description)
-                    try file.write(fields.map(Self.field).joined(separator: "\t") + "\n")
+                    try file.write(TabSeparated.row(fields))
                 }
                 try file.finish()
                 return rows.count
@@ -87,11 +87,6 @@ extension Database {
                 return rows.count
             }
         }
-    }
-
-    private static func field(_ text: String) -> String {
-        text.contains { $0 == "\t" || $0.isNewline }
-            ? String(text.map { $0 == "\t" || $0.isNewline ? " " : $0 }) : text
     }
 }
 
