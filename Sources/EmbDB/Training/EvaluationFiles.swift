@@ -47,18 +47,17 @@ struct EvaluationFiles {
 
     private var predictions: String {
         guard let classes = folds.first?.predictions.classes else { return "" }
-        var text =
-            ([what, "fold", "class", "prediction"] + classes.map { "probability_" + $0.withoutTabs })
-            .joined(separator: "\t") + "\n"
+        var text = TabSeparated.row(
+            [what, "fold", "class", "prediction"] + classes.map { "probability_" + $0 })
         for (number, fold) in folds.enumerated() {
             let found = fold.predictions
             for (row, thing) in fold.things.enumerated() {
                 let probabilities = classes.indices.map {
                     String(format: "%.6f", found.probability(of: $0, example: row))
                 }
-                text +=
-                    ([names[thing].withoutTabs, String(number + 1), classes[found.truth[row]].withoutTabs,
-                        classes[found.predicted[row]].withoutTabs] + probabilities).joined(separator: "\t") + "\n"
+                text += TabSeparated.row(
+                    [names[thing], String(number + 1), classes[found.truth[row]], classes[found.predicted[row]]]
+                        + probabilities)
             }
         }
         return text

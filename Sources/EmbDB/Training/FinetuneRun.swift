@@ -169,14 +169,18 @@ struct FinetuneRun {
     // MARK: What comes out
 
     private func write(_ data: LabelledCells, _ tested: [TestedFold], _ fits: [ClassifierFit.Result]) throws {
-        var log = "fold\tepoch\tstep\tloss\tlearning_rate\tvalidation_loss\tvalidation_accuracy\n"
+        var log = TabSeparated.row([
+            "fold", "epoch", "step", "loss", "learning_rate", "validation_loss", "validation_accuracy",
+        ])
         for (number, fit) in fits.enumerated() {
             let name = number < tested.count ? String(number + 1) : "all"
             for row in fit.rows {
-                log +=
-                    "\(name)\t\(row.epoch)\t\(row.step)\t"
-                    + String(format: "%.5f\t%.6e\t", row.loss, row.rate)
-                    + (row.watched.map { String(format: "%.5f\t%.5f\n", $0.loss, $0.accuracy) } ?? "\t\n")
+                let watched = row.watched.map { [$0.loss, $0.accuracy] }?.map { String(format: "%.5f", $0) } ?? ["", ""]
+                log += TabSeparated.row(
+                    [
+                        name, String(row.epoch), String(row.step), String(format: "%.5f", row.loss),
+                        String(format: "%.6e", row.rate),
+                    ] + watched)
             }
         }
         try folder.text(log, "training.tsv")

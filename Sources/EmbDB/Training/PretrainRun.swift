@@ -197,10 +197,8 @@ struct PretrainRun {
 
     private func writeHeldOut(_ names: [(file: String, cell: String)]) throws(EmbDBError) {
         var file = try OutputFile(folder.heldOut)
-        try file.write("file\tcell\n")
-        for name in names {
-            try file.write("\(name.file.withoutTabs)\t\(name.cell.withoutTabs)\n")
-        }
+        try file.write(TabSeparated.row(["file", "cell"]))
+        for name in names { try file.write(TabSeparated.row([name.file, name.cell])) }
         try file.finish()
     }
 
@@ -270,9 +268,4 @@ struct PretrainRun {
 
 extension TrainingCells {
     var isEmpty: Bool { count == 0 }
-}
-
-extension String {
-    /// As a field of a table.
-    var withoutTabs: String { replacingOccurrences(of: "\t", with: " ") }
 }

@@ -62,7 +62,7 @@ final class TrainingLog {
     }
 
     private func write(_ fields: [String]) throws(EmbDBError) {
-        let bytes = Data((fields.joined(separator: "\t") + "\n").utf8)
+        let bytes = Data(TabSeparated.row(fields).utf8)
         do {
             try handle.write(contentsOf: bytes)
         } catch {
