@@ -51,7 +51,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CKernels"),
-        .target(name: "CDefaultModel", exclude: ["config.json", "vocabulary.tsv"]),
+        .target(name: "CDefaultModel", exclude: ["config.json", "genes.tsv", "model.safetensors", "vocabulary.tsv"]),
 
         // Floor 1: numbers
         swift("Numerics", ["COpenBLAS", "CKernels"]),

@@ -20,11 +20,13 @@ extension HuggingFaceConfig {
 
     /// The file's text, as Hugging Face's transformers reads it; keys sorted, so that equal models have equal bytes.
     ///
-    /// - Parameter dropout: what the model is trained with, and would be trained with further.
-    package func text(dropout: Float) -> String {
+    /// - Parameters:
+    ///   - dropout: what the model is trained with, and would be trained with further.
+    ///   - type: of the weights beside it.
+    package func text(dropout: Float, type: Safetensors.StoredType = .float32) -> String {
         var values: [(key: String, value: String)] = [
             ("architectures", "[" + architectures.map(Self.quoted).joined(separator: ", ") + "]"),
-            ("attention_probs_dropout_prob", "\(dropout)"), ("dtype", "\"float32\""),
+            ("attention_probs_dropout_prob", "\(dropout)"), ("dtype", type == .float32 ? "\"float32\"" : "\"float16\""),
             ("hidden_act", Self.quoted(hiddenActivation.rawValue)), ("hidden_dropout_prob", "\(dropout)"),
             ("hidden_size", "\(hiddenSize)"), ("initializer_range", "0.02"),
             ("intermediate_size", "\(intermediateSize)"), ("layer_norm_eps", layerNormEpsilon.description),

@@ -1,16 +1,23 @@
 internal import Foundation
 
-/// Writing safetensors files: every tensor of an archive as F32, in the order of the names, the values on a multiple
+/// Writing safetensors files: every tensor of an archive as F32 or F16, in the order of the names, the values on a multiple
 /// of 8 bytes. The same tensors and metadata give the same bytes.
 package enum Safetensors {
+    /// What numbers are written as.
+    package enum StoredType: Sendable {
+        case float32
+        /// Rounded to nearest: half the bytes, 11 significant bits.
+        case float16
+    }
+
     /// The file's bytes.
     ///
     /// - Throws: ``CheckpointError`` if `tensors` cannot give one, `tooLarge` for a header past the format's limit.
     package static func write(
-        _ tensors: some TensorArchive, metadata: [String: String] = [:]
+        _ tensors: some TensorArchive, as type: StoredType = .float32, metadata: [String: String] = [:]
     ) throws(CheckpointError) -> [UInt8] {
         var result: [UInt8] = []
-        try write(tensors, metadata: metadata, file: tensors.file) { bytes throws(CheckpointError) in
+        try write(tensors, type, metadata: metadata, file: tensors.file) { bytes throws(CheckpointError) in
             bytes.withUnsafeBytes { result.append(contentsOf: $0) }
         }
         return result
@@ -21,7 +28,8 @@ package enum Safetensors {
     ///
     /// - Throws: ``CheckpointError`` as above, or `notWritable`.
     package static func write(
-        _ tensors: some TensorArchive, metadata: [String: String] = [:], to path: String
+        _ tensors: some TensorArchive, as type: StoredType = .float32, metadata: [String: String] = [:],
+        to path: String
     ) throws(CheckpointError) {
         func notWritable(_ error: any Error) -> CheckpointError {
             CheckpointError(
@@ -35,7 +43,7 @@ package enum Safetensors {
                 .notWritable, file: path, detail: "the file cannot be created (\(String(cString: strerror(errno))))")
         }
         do throws(CheckpointError) {
-            try write(tensors, metadata: metadata, file: path) { bytes throws(CheckpointError) in
+            try write(tensors, type, metadata: metadata, file: path) { bytes throws(CheckpointError) in
                 do {
                     try bytes.withUnsafeBytes { try handle.write(contentsOf: $0) }
                 } catch {
@@ -61,29 +69,36 @@ package enum Safetensors {
     }
 
     private static func write(
-        _ tensors: some TensorArchive, metadata: [String: String], file: String,
+        _ tensors: some TensorArchive, _ type: StoredType, metadata: [String: String], file: String,
         to sink: (RawSpan) throws(CheckpointError) -> Void
     ) throws(CheckpointError) {
-        let header = try header(of: tensors, metadata: metadata, file: file)
+        let header = try header(of: tensors, type, metadata: metadata, file: file)
         let length = [UInt64(header.count).littleEndian]
         try sink(length.span.bytes)
         try sink(header.span.bytes)
         for name in tensors.tensorNames {
-            let values = try tensors.floats(name).map { $0.bitPattern.littleEndian }
-            try sink(values.span.bytes)
+            let floats = try tensors.floats(name)
+            switch type {
+            case .float32:
+                let values = floats.map { $0.bitPattern.littleEndian }
+                try sink(values.span.bytes)
+            case .float16:
+                let values = floats.map { Half.bits($0).littleEndian }
+                try sink(values.span.bytes)
+            }
         }
     }
 
     private static func header(
-        of tensors: some TensorArchive, metadata: [String: String], file: String
+        of tensors: some TensorArchive, _ type: StoredType, metadata: [String: String], file: String
     ) throws(CheckpointError) -> [UInt8] {
         var entries: [String: RawTensor] = [:]
         var offset = 0
         for name in tensors.tensorNames {
             let shape = tensors.shape(of: name) ?? []
-            let end = offset + shape.reduce(4, *)
+            let end = offset + shape.reduce(type == .float32 ? 4 : 2, *)
             entries[name] = RawTensor(
-                dtype: TensorType.float32.rawValue, shape: shape, data_offsets: [offset, end])
+                dtype: (type == .float32 ? TensorType.float32 : .float16).rawValue, shape: shape, data_offsets: [offset, end])
             offset = end
         }
         let encoder = JSONEncoder()

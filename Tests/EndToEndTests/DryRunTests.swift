@@ -62,7 +62,9 @@ struct DryRunTests {
         #expect(model["parameters"].int == stored["parameters"].int)
         #expect(model["files"].strings.map { ($0 as NSString).lastPathComponent } == ["config.json", "vocabulary.tsv"])
         #expect(model["unused_tensors"].array.isEmpty)
-        #expect(try bench.run("model", "info", "default").stdout.contains("20,326"))
+        let own = try bench.run("model", "info", "default", "--format", "json").json()
+        #expect(own["untrained"].bool == false && own["head"].string == "masked genes")
+        #expect(own["genes"].int == own["vocabulary_size"].int.map { $0 - 2 })
     }
 
     @Test(

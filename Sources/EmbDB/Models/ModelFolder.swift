@@ -110,13 +110,11 @@ struct ModelFolder {
         let config = try HuggingFaceConfig(json: bytes(default_model_config), file: "the default model's config.json")
         let vocabulary = try Vocabulary(
             table: bytes(default_model_vocabulary), file: "the default model's vocabulary.tsv")
-        guard let seed = config.seed else {
-            throw EmbDBError(
-                .model, "the default model in this binary has neither weights nor a seed: build embdb again")
-        }
+        let file = try SafetensorsFile(
+            bytes: bytes(default_model_weights), file: "the default model's model.safetensors")
         let model = try EmbeddingModel(
-            name: defaultName, weights: BertWeights(try configuration(config), seed: seed), vocabulary: vocabulary,
-            untrainedSeed: seed)
+            name: defaultName, weights: BertWeights(try configuration(config), from: file), vocabulary: vocabulary,
+            untrainedSeed: nil)
         return ModelFolder(model: model, files: [])
     }
 

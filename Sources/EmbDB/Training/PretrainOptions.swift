@@ -1,5 +1,12 @@
 /// Options of ``Training/pretrain(_:into:options:control:)``; the defaults are those of Geneformer V1, in small.
 public struct PretrainOptions: Sendable {
+    /// What numbers the model is written in.
+    public enum Weights: String, Sendable, CaseIterable {
+        case f32
+        /// Half the bytes; what it was trained with is rounded to 11 significant bits.
+        case f16
+    }
+
     /// How the learning rate falls after its warm-up.
     public enum Schedule: String, Sendable, CaseIterable {
         /// In a line to 0.
@@ -47,6 +54,9 @@ public struct PretrainOptions: Sendable {
     public var dropout = 0.02
     /// The share of cells that are held out: nothing is learned from them.
     public var holdOut = 0.05
+
+    /// What the model is written in.
+    public var weights = Weights.f32
 
     /// Which cells.
     public var corpus = CorpusOptions()
@@ -99,7 +109,7 @@ public struct PretrainOptions: Sendable {
             "learning-rate \(learningRate) warmup \(warmup) schedule \(schedule.rawValue) weight-decay \(weightDecay)",
             "dropout \(dropout) hold-out \(holdOut) seed \(seed) layer \(text(corpus.layer)) values \(corpus.values.rawValue)",
             "gene-column \(text(corpus.geneColumn)) cell-column \(text(corpus.cellColumn)) where \(text(corpus.filter))",
-            "sample \(text(corpus.sample))",
+            "sample \(text(corpus.sample)) weights \(weights.rawValue)",
         ].joined(separator: "\n")
     }
 }

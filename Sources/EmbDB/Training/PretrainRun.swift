@@ -34,7 +34,6 @@ struct PretrainRun {
         start = try options.from.map {
             try ModelFolder.load($0, dictionaries: options.dictionaries, warning: control.warning)
         }
-        let known = try start ?? ModelFolder.load(ModelFolder.defaultName, dictionaries: nil, warning: { _ in })
         let length = options.length ?? start?.configuration.maximumLength ?? 1024
         if let start, length > start.configuration.maximumLength {
             throw EmbDBError(
@@ -50,7 +49,7 @@ struct PretrainRun {
             throw EmbDBError(.model, "the model's vocabulary has no <mask> (\(start.name)): give a pretrained model")
         }
         reading = try RankValueEncoder(
-            vocabulary: start == nil ? Self.unranked(known.vocabulary) : known.vocabulary, maximumLength: length)
+            vocabulary: start?.vocabulary ?? KnownGenes.vocabulary(), maximumLength: length)
         let reading = reading
         ingestOptions = options.corpus.ingestOptions(seed: options.seed, threads: options.threads)
         let ingestOptions = ingestOptions
@@ -66,17 +65,6 @@ struct PretrainRun {
         for source in sources { hash.update(source.sha256) }
         key = hash.finish()
         folder = try TrainingFolder(path)
-    }
-
-    /// The same genes, all of the median 1: cells read so are in the order of their counts, equal ones in the order of the
-    /// file, whatever medians they are encoded with later.
-    private static func unranked(_ vocabulary: Vocabulary) throws -> Vocabulary {
-        try Vocabulary(
-            entries: vocabulary.entries.map { entry in
-                var entry = entry
-                if entry.median != nil { entry.median = 1 }
-                return entry
-            }, aliases: vocabulary.aliases.compactMap { key, token in vocabulary.entry(token).map { (key, $0.id) } })
     }
 
     mutating func perform() throws -> PretrainReport {
@@ -111,7 +99,8 @@ struct PretrainRun {
         try learn(pretraining, &session, &report)
         try folder.finish(
             BertWeights(weights.configuration, copying: pretraining.training.parameters), task: .maskedGenes,
-            vocabulary: vocabulary, dropout: Float(options.dropout), key: key)
+            vocabulary: vocabulary, dropout: Float(options.dropout),
+            type: options.weights == .f32 ? .float32 : .float16, key: key)
         report.model = try ModelFolder.load(folder.path, dictionaries: nil, warning: control.warning).summary
         report.seconds = Double(DispatchTime.now().uptimeNanoseconds - began.uptimeNanoseconds) * 1e-9
         return report

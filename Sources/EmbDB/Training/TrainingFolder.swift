@@ -79,15 +79,16 @@ final class TrainingFolder {
     ///
     /// - Throws: ``EmbDBError/Code/storage``.
     func finish(
-        _ model: BertWeights, task: TrainingTask, vocabulary: Vocabulary, labels: [String] = [], dropout: Float, key: String
+        _ model: BertWeights, task: TrainingTask, vocabulary: Vocabulary, labels: [String] = [], dropout: Float,
+        type: Safetensors.StoredType = .float32, key: String
     ) throws(EmbDBError) {
         try text(vocabulary.tableText(), Vocabulary.tableName)
         if !vocabulary.aliases.isEmpty { try text(vocabulary.mappingText(), Vocabulary.mappingName) }
         let configuration = HuggingFaceConfig(model.configuration, task: task, labels: labels)
-        try text(configuration.text(dropout: dropout), "config.json")
+        try text(configuration.text(dropout: dropout, type: type), "config.json")
         let weights = weights
         try Self.wrapped {
-            try Safetensors.write(model, metadata: ["format": "pt", Self.keyWord: key], to: weights)
+            try Safetensors.write(model, as: type, metadata: ["format": "pt", Self.keyWord: key], to: weights)
         }
         unlink(checkpoint)
     }
