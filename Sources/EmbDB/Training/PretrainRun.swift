@@ -122,7 +122,8 @@ struct PretrainRun {
                 throw refuse("there is a trained model in the folder already", "name a new folder")
             }
             guard folder.holdsModel(of: key) else {
-                throw refuse("the model in the folder was trained from other cells or by other options", "name a new folder")
+                throw refuse(
+                    "the model in the folder was trained from other cells or by other options", "name a new folder")
             }
             return nil
         case .unfinished(let words):
@@ -163,20 +164,13 @@ struct PretrainRun {
             options.steps
             ?? options.epochs
             * Pretraining<CorpusCells>.stepsOfEpoch(cells: corpus.cells.count, batchSize: options.batch)
-        var training = ModelTraining.Options(
-            rate: LearningRate(
-                highest: options.learningRate, warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
-                shape: options.schedule == .linear ? .linear : .cosine))
-        training.optimizer.weightDecay = Float(options.weightDecay)
-        training.dropout = Dropout(hidden: Float(options.dropout), attention: Float(options.dropout))
-        training.threads = options.threads
         return Pretraining(
             CorpusCells(corpus.cells, of: corpus, encoder: encoder),
             heldOut: CorpusCells(corpus.heldOut, of: corpus, encoder: encoder),
             masking: GeneMasking(
                 vocabularySize: weights.configuration.vocabularySize, mask: mask, pad: encoder.vocabulary.pad),
-            training: ModelTraining(weights, task: .maskedGenes, options: training), batchSize: options.batch,
-            seed: options.seed)
+            training: ModelTraining(weights, task: .maskedGenes, options: options.training(steps: steps)),
+            batchSize: options.batch, seed: options.seed)
     }
 
     private func writeHeldOut(_ corpus: Corpus) throws(EmbDBError) {
