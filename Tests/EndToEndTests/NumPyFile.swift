@@ -48,6 +48,13 @@ struct NumPyFile {
         return data
     }
 
+    /// int32 [rows, columns] as a file.
+    static func bytes(integers rows: [[Int32]]) -> Data {
+        var data = start("<i4", "\(rows.count), \(rows.first?.count ?? 0)")
+        for row in rows { row.withUnsafeBytes { data.append(contentsOf: $0) } }
+        return data
+    }
+
     /// bool [count] as a file.
     static func bytes(_ values: [Bool]) -> Data {
         start("|b1", "\(values.count),") + Data(values.map { $0 ? 1 : 0 })

@@ -28,7 +28,8 @@ package enum TokenizeBenchmark {
             let model = try ModelFolder.load(model, dictionaries: options.dictionaries, warning: control.warning)
             let start = DispatchTime.now()
             let reading = CellReading.counts(model.encoder)
-            let source = try CellSource(path: file, options: options, reading: reading, isHashed: false, control: control)
+            let source = try CellSource(
+                path: file, options: options, reading: reading, isHashed: false, control: control)
             let blocks = try BlockReader(source, reading, metric: .cosine, options: options).ahead()
             var (cells, tokens) = (0, 0)
             while let block = try blocks.next() {

@@ -73,6 +73,31 @@ package enum NPYFile {
         return mask
     }
 
+    /// Whole numbers, row after row.
+    struct Integers {
+        let rows: Int
+        let columns: Int
+        let values: [Int32]
+    }
+
+    /// Reads a two-dimensional array of int32.
+    ///
+    /// - Throws: ``EmbDBError/Code/input`` as ``readMatrix(_:)``.
+    static func readIntegers(_ path: String) throws(EmbDBError) -> Integers {
+        let array = try Contents(path)
+        guard array.shape.count == 2 else {
+            throw array.refused("the array has \(array.shape.count) dimensions", "two are expected, [rows, columns]")
+        }
+        guard array.descriptor == "<i4" else {
+            throw array.refused("the array is of type \(array.descriptor)", "save array.astype('int32')")
+        }
+        let count = try array.count(width: 4)
+        let values = array.bytes.withUnsafeBytes { bytes in
+            (0..<count).map { bytes.loadUnaligned(fromByteOffset: array.start + 4 * $0, as: Int32.self) }
+        }
+        return Integers(rows: array.shape[0], columns: array.shape[1], values: values)
+    }
+
     /// An array as it lies in the file.
     private struct Contents {
         let path: String
@@ -90,32 +115,32 @@ package enum NPYFile {
             do {
                 data = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe))
             } catch {
-                throw fail("the vectors cannot be read", "check that the file is there and readable")
+                throw fail("the array cannot be read", "check that the file is there and readable")
             }
             guard data.count >= 12, data[0] == 0x93, data[1..<6].elementsEqual("NUMPY".utf8) else {
-                throw fail("not an .npy file", "save the vectors with numpy.save")
+                throw fail("not an .npy file", "save the array with numpy.save")
             }
             let (start, length) =
                 data[6] == 1
                 ? (10, Int(data[8]) | Int(data[9]) << 8)
                 : (12, (0..<4).reduce(0) { $0 | Int(data[8 + $1]) << (8 * $1) })
             guard length <= longestHeader else {
-                throw fail("the .npy header is \(length) bytes long", "save the vectors with numpy.save")
+                throw fail("the .npy header is \(length) bytes long", "save the array with numpy.save")
             }
             guard start + length <= data.count else { throw fail("the .npy header is cut off", "copy the file again") }
             let header = String(decoding: data[start..<start + length], as: UTF8.self)
             guard let descriptor = header.firstMatch(of: /'descr': *'([^']*)'/)?.1,
                 let shapeText = header.firstMatch(of: /'shape': *\(([0-9, ]*)\)/)?.1
-            else { throw fail("the .npy header names no type or shape", "save the vectors with numpy.save") }
+            else { throw fail("the .npy header names no type or shape", "save the array with numpy.save") }
             guard !header.contains("'fortran_order': True") else {
-                throw fail("the array is in Fortran order", "save numpy.ascontiguousarray(vectors)")
+                throw fail("the array is in Fortran order", "save numpy.ascontiguousarray(array)")
             }
             let sizes = shapeText.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
                 !$0.isEmpty
             }
             let shape = sizes.compactMap { Int($0) }
             guard shape.count == sizes.count else {
-                throw fail("the .npy header says the shape (\(shapeText))", "save the vectors with numpy.save")
+                throw fail("the .npy header says the shape (\(shapeText))", "save the array with numpy.save")
             }
             self.path = path
             self.descriptor = String(descriptor)

@@ -32,9 +32,26 @@ struct ModelFolder {
         }
     }
 
-    private static func loadFolder(
-        _ path: String, _ dictionaries: String?, _ warning: (String) -> Void
-    ) throws -> ModelFolder {
+    /// The weights alone, for what asks for no gene by its name: of the folder `path`, which then needs no dictionaries, or
+    /// of the model in the binary.
+    ///
+    /// - Throws: ``EmbDBError/Code/model`` as ``load(_:dictionaries:warning:)``.
+    static func weights(
+        _ path: String, warning: (String) -> Void
+    ) throws(EmbDBError) -> (name: String, weights: BertWeights) {
+        do {
+            if path == defaultName { return (defaultName, try loadDefault().model.weights) }
+            let (folder, config, configuration) = try configuration(inFolder: path)
+            let weights = try weights(in: folder, config, configuration).0
+            warnOfUnused(weights, warning)
+            return (folder.lastPathComponent, weights)
+        } catch {
+            throw EmbDBError(wrapping: error, otherwise: .model)
+        }
+    }
+
+    /// The folder at `path`, and what its config.json says.
+    private static func configuration(inFolder path: String) throws -> (URL, HuggingFaceConfig, BertConfiguration) {
         let folder = URL(fileURLWithPath: path, isDirectory: true).standardizedFileURL
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
@@ -44,7 +61,7 @@ struct ModelFolder {
             throw EmbDBError(
                 .model, "the model is a file, not a folder (\(path)): give the folder that holds config.json")
         }
-        let configPath = folder.appendingPathComponent("config.json").path
+        let configPath = configPath(in: folder)
         guard FileManager.default.fileExists(atPath: configPath) else {
             if FileManager.default.fileExists(atPath: folder.appendingPathComponent("best_model.pt").path) {
                 throw EmbDBError(
@@ -54,15 +71,32 @@ struct ModelFolder {
             throw EmbDBError(
                 .model, "no config.json (\(folder.path)): give the folder of a model, with config.json and its weights")
         }
+        let config = try HuggingFaceConfig(path: configPath)
+        return (folder, config, try configuration(config))
+    }
+
+    private static func configPath(in folder: URL) -> String { folder.appendingPathComponent("config.json").path }
+
+    private static func warnOfUnused(_ weights: BertWeights, _ warning: (String) -> Void) {
+        guard !weights.unusedTensors.isEmpty else { return }
+        warning(
+            "tensors that the model has no use for: \(weights.unusedTensors.prefix(5).joined(separator: ", "))"
+                + (weights.unusedTensors.count > 5 ? " and \(weights.unusedTensors.count - 5) more" : "")
+                + " (\(weights.file))")
+    }
+
+    private static func loadFolder(
+        _ path: String, _ dictionaries: String?, _ warning: (String) -> Void
+    ) throws -> ModelFolder {
+        let (folder, config, configuration) = try configuration(inFolder: path)
         if let dictionaries {
+            var isFolder: ObjCBool = false
             guard FileManager.default.fileExists(atPath: dictionaries, isDirectory: &isFolder), isFolder.boolValue
             else {
                 throw EmbDBError(
                     .model, "--dictionaries: there is no such folder (\(dictionaries)): name the one that holds them")
             }
         }
-        let config = try HuggingFaceConfig(path: configPath)
-        let configuration = try configuration(config)
         let dictionaries = try VocabularyFiles.find(
             in: [folder.path, folder.deletingLastPathComponent().path] + (dictionaries.map { [$0] } ?? []))
         let vocabulary = try Vocabulary(files: dictionaries)
@@ -72,17 +106,12 @@ struct ModelFolder {
                     + "are they the ones that belong to the model? With others every token means another gene")
         }
         let (weights, seed) = try weights(in: folder, config, configuration)
-        if !weights.unusedTensors.isEmpty {
-            warning(
-                "tensors that the model has no use for: \(weights.unusedTensors.prefix(5).joined(separator: ", "))"
-                    + (weights.unusedTensors.count > 5 ? " and \(weights.unusedTensors.count - 5) more" : "")
-                    + " (\(weights.file))")
-        }
+        warnOfUnused(weights, warning)
         let model = try EmbeddingModel(
             name: folder.lastPathComponent, weights: weights, vocabulary: vocabulary, untrainedSeed: seed,
             labels: config.labels)
         return ModelFolder(
-            model: model, files: [configPath] + (seed == nil ? [weights.file] : []) + dictionaries.paths)
+            model: model, files: [configPath(in: folder)] + (seed == nil ? [weights.file] : []) + dictionaries.paths)
     }
 
     private static func weights(

@@ -7,9 +7,9 @@ internal import Tokenizers
 
 /// One pretraining: from files to cells on the disk, to a vocabulary, to steps, to a model folder.
 struct PretrainRun {
-    private let options: PretrainOptions
-    private let control: Control
-    private let folder: TrainingFolder
+    let options: PretrainOptions
+    let control: Control
+    let folder: TrainingFolder
     private let sources: [CellSource]
     /// The model that is gone on from.
     private let start: EmbeddingModel?
@@ -17,20 +17,16 @@ struct PretrainRun {
     private let reading: RankValueEncoder
     private let ingestOptions: IngestOptions
     /// Which training this is: files, options and start.
-    private let key: String
+    let key: String
     private let began = DispatchTime.now()
-
-    /// Held-out cells that are looked at while learning, and at the end.
-    private static let heldOutAtOnce = 300
-    private static let heldOutAtEnd = 5000
-    /// How often they are looked at.
-    private static let evaluations = 10
 
     /// Opens files and folder and makes all choices; learns nothing yet.
     init(_ files: [String], into path: String, options: PretrainOptions, control: Control) throws {
         try options.check()
         self.options = options
         self.control = control
+        folder = try TrainingFolder(path)
+        if !options.resume { try folder.refuseTraining() }
         start = try options.from.map {
             try ModelFolder.load($0, dictionaries: options.dictionaries, warning: control.warning)
         }
@@ -64,14 +60,15 @@ struct PretrainRun {
         hash.update(start?.sha256 ?? "new")
         for source in sources { hash.update(source.sha256) }
         key = hash.finish()
-        folder = try TrainingFolder(path)
+        // Before all cells are read for nothing; a vocabulary has three tokens at least.
+        if start == nil { try Self.checkMemory(try configuration(vocabularySize: 3, padding: nil)) }
     }
 
     mutating func perform() throws -> PretrainReport {
-        let words = try wordsToGoOnFrom()
+        let words = try folder.words(of: key)
         if folder.state == .complete { return try completeReport() }
         var heldOut: [(file: String, cell: String)] = []
-        let corpus = try Corpus(
+        var corpus = try Corpus(
             sources, encoder: reading, parts: 2, minimumGenes: options.minimumGenes, options: ingestOptions,
             folder: folder.path, control: control
         ) { number, _, id in
@@ -79,11 +76,13 @@ struct PretrainRun {
             heldOut.append((sources[number].path, id))
             return 1
         }
-        guard !corpus.parts[0].isEmpty else {
-            throw EmbDBError(
-                .nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")
-        }
+        try refuseNothing(corpus)
         let vocabulary = try start?.vocabulary ?? corpus.ownVocabulary(minimum: options.minimumCells)
+        if start == nil {
+            let kept = try corpus.leaveOutCells(withoutGenesOf: vocabulary)
+            heldOut = zip(heldOut, kept[1]).filter(\.1).map(\.0)
+            try refuseNothing(corpus)
+        }
         let encoder = try RankValueEncoder(vocabulary: vocabulary, maximumLength: reading.maximumLength)
         let weights = try weights(vocabulary)
         let pretraining = try pretraining(corpus, encoder, weights)
@@ -106,34 +105,9 @@ struct PretrainRun {
         return report
     }
 
-    /// The words of a checkpoint that this training goes on from; nil for a new one.
-    ///
-    /// - Throws: ``EmbDBError/Code/usage`` for another training, or without ``PretrainOptions/resume``.
-    private func wordsToGoOnFrom() throws(EmbDBError) -> [String: String]? {
-        func refuse(_ what: String, _ advice: String) -> EmbDBError {
-            EmbDBError(.usage, "\(what) (\(folder.path)): \(advice)")
-        }
-        switch folder.state {
-        case .new: return nil
-        case .complete:
-            guard options.resume else {
-                throw refuse("there is a trained model in the folder already", "name a new folder")
-            }
-            guard folder.holdsModel(of: key) else {
-                throw refuse("the model in the folder was trained from other cells or by other options", "name a new folder")
-            }
-            return nil
-        case .unfinished(let words):
-            guard options.resume else {
-                throw refuse("an unfinished training is in the folder", "give --resume to go on, or name a new folder")
-            }
-            guard words[TrainingFolder.keyWord] == key else {
-                throw refuse(
-                    "the unfinished training in the folder is of other cells or other options",
-                    "give those, or name a new folder")
-            }
-            return words
-        }
+    private func refuseNothing(_ corpus: Corpus) throws(EmbDBError) {
+        guard corpus.parts[0].isEmpty else { return }
+        throw EmbDBError(.nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")
     }
 
     private func completeReport() throws -> PretrainReport {
@@ -145,12 +119,34 @@ struct PretrainRun {
 
     private func weights(_ vocabulary: Vocabulary) throws -> BertWeights {
         if let start { return start.weights }
-        let hidden = options.hidden ?? 128
-        let configuration = try BertConfiguration(
-            vocabularySize: vocabulary.count, hiddenSize: hidden, layerCount: options.layers ?? 4,
-            headCount: options.heads ?? 4, feedForwardSize: options.feedForward ?? 2 * hidden,
-            maximumLength: reading.maximumLength, paddingToken: vocabulary.pad.map { Int($0) })
+        let configuration = try configuration(
+            vocabularySize: vocabulary.count, padding: vocabulary.pad.map { Int($0) })
+        try Self.checkMemory(configuration)
         return BertWeights(configuration, seed: options.seed)
+    }
+
+    /// Of a new model.
+    private func configuration(vocabularySize: Int, padding: Int?) throws(TransformerError) -> BertConfiguration {
+        try BertConfiguration(
+            vocabularySize: vocabularySize, hiddenSize: options.hiddenSize, layerCount: options.layerCount,
+            headCount: options.headCount, feedForwardSize: options.feedForwardSize,
+            maximumLength: reading.maximumLength, paddingToken: padding)
+    }
+
+    /// - Throws: ``EmbDBError/Code/memory`` for a model that this machine has no room for, as far as its parameters say.
+    private static func checkMemory(_ configuration: BertConfiguration) throws(EmbDBError) {
+        // Where it begins, what it has become, gradients and two moments.
+        let needed = 5 * 4 * Double(configuration.parameterCount)
+        let there = Double(ProcessInfo.processInfo.physicalMemory)
+        guard needed > there else { return }
+        throw EmbDBError(
+            .memory,
+            String(
+                format:
+                    "a model of %.3g parameters learns in %.3g GB of memory or more, this machine has %.3g: give a smaller "
+                    + "--hidden, --feed-forward, --layers or --length", Double(configuration.parameterCount),
+                needed * 1e-9,
+                there * 1e-9))
     }
 
     private func pretraining(
@@ -161,20 +157,13 @@ struct PretrainRun {
             options.steps
             ?? options.epochs
             * Pretraining<CorpusCells>.stepsOfEpoch(cells: corpus.parts[0].count, batchSize: options.batch)
-        var training = ModelTraining.Options(
-            rate: LearningRate(
-                highest: options.learningRate, warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
-                shape: options.schedule == .linear ? .linear : .cosine))
-        training.optimizer.weightDecay = Float(options.weightDecay)
-        training.dropout = Dropout(hidden: Float(options.dropout), attention: Float(options.dropout))
-        training.threads = options.threads
         return Pretraining(
             CorpusCells(corpus.parts[0], of: corpus, encoder: encoder),
             heldOut: CorpusCells(corpus.parts[1], of: corpus, encoder: encoder),
             masking: GeneMasking(
                 vocabularySize: weights.configuration.vocabularySize, mask: mask, pad: encoder.vocabulary.pad),
-            training: ModelTraining(weights, task: .maskedGenes, options: training), batchSize: options.batch,
-            seed: options.seed)
+            training: ModelTraining(weights, task: .maskedGenes, options: options.training(steps: steps)),
+            batchSize: options.batch, seed: options.seed)
     }
 
     /// By a hash of the id and the seed: a cell that is in two files is on the same side in both.
@@ -190,71 +179,4 @@ struct PretrainRun {
         for name in names { try file.write(TabSeparated.row([name.file, name.cell])) }
         try file.finish()
     }
-
-    private func learn(
-        _ made: Pretraining<CorpusCells>, _ session: inout Session, _ report: inout PretrainReport
-    ) throws {
-        var pretraining = made
-        let steps = pretraining.training.options.rate.steps
-        let rows = TrainingLog.stepsOfRow
-        let between = max(rows, (steps / Self.evaluations + rows - 1) / rows * rows)
-        let (total, first) = (steps * options.batch, pretraining.training.step)
-        var (cells, seconds) = (0, 0.0)
-        var lastCheckpoint = DispatchTime.now()
-        while pretraining.training.step < steps {
-            if control.isCancelled() {
-                try folder.write(pretraining.training, words: session.words(key))
-                throw EmbDBError(
-                    .cancelled,
-                    "stopped after \(pretraining.training.step) of \(steps) steps (\(folder.path)): run the same command with "
-                        + "--resume to go on")
-            }
-            let start = DispatchTime.now()
-            let done = try pretraining.step()
-            cells += done.cells
-            seconds += Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9
-            session.add(done.update)
-            let step = pretraining.training.step
-            control.progress(
-                .init(
-                    unit: "cells", phase: "training", done: step * options.batch, total: total,
-                    note: String(format: "loss %.3f", session.meanLoss ?? session.lastLoss ?? 0)))
-            if step % rows == 0 || step == steps {
-                var evaluation: Pretraining<CorpusCells>.Evaluation?
-                if step % between == 0 || step == steps, !pretraining.heldOut.isEmpty {
-                    evaluation = try evaluate(pretraining, isLast: step == steps)
-                }
-                report.loss = try session.writeRow(pretraining, evaluation)
-                if let evaluation {
-                    report.heldOutLoss = evaluation.loss
-                    report.heldOutAccuracy = evaluation.accuracy
-                }
-            }
-            let sinceCheckpoint = DispatchTime.now().uptimeNanoseconds - lastCheckpoint.uptimeNanoseconds
-            if Double(sinceCheckpoint) * 1e-9 > options.minutesBetweenCheckpoints * 60 {
-                try folder.write(pretraining.training, words: session.words(key))
-                lastCheckpoint = DispatchTime.now()
-            }
-        }
-        report.steps = pretraining.training.step
-        report.epochs = pretraining.epochs
-        if report.steps > first { report.cellsPerSecond = Double(cells) / seconds }
-    }
-
-    private func evaluate(
-        _ pretraining: Pretraining<CorpusCells>, isLast: Bool
-    ) throws -> Pretraining<CorpusCells>.Evaluation {
-        try pretraining.evaluate(atMost: isLast ? Self.heldOutAtEnd : Self.heldOutAtOnce) { done, total in
-            try control.checkCancelled(
-                "stopped while the held-out cells were looked at (\(folder.path)): run the same command with --resume to go on "
-                    + "from the last checkpoint")
-            if isLast {
-                control.progress(.init(unit: "cells", phase: "looking at held-out cells", done: done, total: total))
-            }
-        }
-    }
-}
-
-extension TrainingCells {
-    var isEmpty: Bool { count == 0 }
 }

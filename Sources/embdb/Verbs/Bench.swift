@@ -4,9 +4,9 @@ internal import Foundation
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures search, embedding and reading on this machine.",
+        abstract: "Measures search, embedding, reading and training on this machine.",
         discussion: "Example: embdb bench embed --model default",
-        subcommands: [BenchSearch.self, BenchEmbed.self, BenchTokenize.self, BenchFirstAnswer.self])
+        subcommands: [BenchSearch.self, BenchEmbed.self, BenchTokenize.self, BenchTrain.self, BenchFirstAnswer.self])
 }
 
 struct BenchSearch: ParsableCommand {
