@@ -84,12 +84,13 @@ public struct PretrainOptions: Sendable {
             if !isFine { throw EmbDBError(.usage, text()) }
         }
         // Of a model's sizes what config.json may say; of the others what no product of two overflows with.
-        for (name, value, limit) in [
+        let sizes: [(name: String, value: Int?, limit: Int)] = [
             ("--layers", layers, 1 << 10), ("--hidden", hidden, 1 << 16), ("--heads", heads, 1 << 12),
             ("--feed-forward", feedForward, 1 << 18), ("--length", length, 1 << 20), ("--steps", steps, 1 << 32),
             ("--epochs", epochs, 1 << 20), ("--batch", batch, 1 << 20), ("--min-genes", minimumGenes, 1 << 40),
             ("--min-cells", minimumCells, 1 << 40), ("--sample", corpus.sample, 1 << 40),
-        ] {
+        ]
+        for (name, value, limit) in sizes {
             guard let value else { continue }
             try require((1...limit).contains(value), "\(name) \(value): give a whole number from 1 to \(limit)")
         }
@@ -120,13 +121,16 @@ public struct PretrainOptions: Sendable {
     /// All that decides about the result but the cells, for telling one training from another.
     var text: String {
         func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "-" }
-        return [
-            "layers \(text(layers)) hidden \(text(hidden)) heads \(text(heads)) feed-forward \(text(feedForward))",
-            "length \(text(length)) min-genes \(minimumGenes) min-cells \(minimumCells) steps \(text(steps)) epochs \(epochs) batch \(batch)",
-            "learning-rate \(learningRate) warmup \(warmup) schedule \(schedule.rawValue) weight-decay \(weightDecay)",
-            "dropout \(dropout) hold-out \(holdOut) seed \(seed) layer \(text(corpus.layer)) values \(corpus.values.rawValue)",
-            "gene-column \(text(corpus.geneColumn)) cell-column \(text(corpus.cellColumn)) where \(text(corpus.filter))",
-            "sample \(text(corpus.sample)) weights \(weights.rawValue)",
-        ].joined(separator: "\n")
+        let values: [(String, String)] = [
+            ("layers", text(layers)), ("hidden", text(hidden)), ("heads", text(heads)),
+            ("feed-forward", text(feedForward)), ("length", text(length)), ("min-genes", text(minimumGenes)),
+            ("min-cells", text(minimumCells)), ("steps", text(steps)), ("epochs", text(epochs)), ("batch", text(batch)),
+            ("learning-rate", text(learningRate)), ("warmup", text(warmup)), ("schedule", schedule.rawValue),
+            ("weight-decay", text(weightDecay)), ("dropout", text(dropout)), ("hold-out", text(holdOut)),
+            ("seed", text(seed)), ("weights", weights.rawValue), ("layer", text(corpus.layer)),
+            ("values", corpus.values.rawValue), ("gene-column", text(corpus.geneColumn)),
+            ("cell-column", text(corpus.cellColumn)), ("where", text(corpus.filter)), ("sample", text(corpus.sample)),
+        ]
+        return values.map { "\($0) \($1)" }.joined(separator: "\n")
     }
 }
