@@ -65,7 +65,9 @@ def main(chosen):
     context = Context(chosen.data, chosen.work, held_out, models, report, chosen.shuffle_labels)
     run_sections(context, chosen)
     if chosen.json:
-        report.write(chosen.json, {name: str(value) for name, value in vars(chosen).items()})
+        report.write(chosen.json, {
+            "models": {model.name: model.info for model in models}, "embed": chosen.embed, "shuffled_labels": chosen.shuffle_labels,
+            "held_out": {file: len(ids) for file, ids in held_out.items()}})
 
 
 def models_of(chosen):

@@ -81,7 +81,8 @@ def show_differences(context, key, evaluations):
     if len(context.models) < 2:
         return
     one = f"{context.models[0].name}, centred"
-    others = [*(f"{model.name}, centred" for model in context.models[1:]), "PCA, all genes, euclidean", "PCA, 2,000 variable genes, euclidean"]
+    others = [f"{model.name}, centred" for model in context.models[1:]]
+    others += ["PCA, all genes, euclidean", "PCA, 2,000 variable genes, euclidean"]
     records = []
     for cells, truth, methods in evaluations:
         for other in others:

@@ -70,8 +70,8 @@ def classes_of(context, lists, vocabulary, known):
     classes = {ids[name]: name in sensitive for name in sorted(sensitive ^ tolerant) if name in ids}
     seen = {gene: value for gene, value in classes.items() if all(gene in values for values in known)}
     both, rare = len(sensitive & tolerant), len(classes) - len(seen)
-    context.report.note(f"Of {len(sensitive)} and {len(tolerant)} genes are left out: {both} in both lists, {len(absent)} that the vocabulary "
-                        f"does not name, {rare} expressed in fewer than {FEWEST_CELLS} cells or read by a model in none.")
+    context.report.note(f"Of {len(sensitive)} and {len(tolerant)} genes are left out: {both} in both lists, {len(absent)} that the "
+                        f"vocabulary does not name, {rare} expressed in fewer than {FEWEST_CELLS} cells or read by a model in none.")
     return seen
 
 
