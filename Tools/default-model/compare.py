@@ -66,7 +66,7 @@ def main(chosen):
     run_sections(context, chosen)
     if chosen.json:
         report.write(chosen.json, {
-            "models": {model.name: model.info for model in models}, "embed": chosen.embed, "shuffled_labels": chosen.shuffle_labels,
+            "models": {model.name: {**model.info, "files": None} for model in models}, "embed": chosen.embed, "shuffled_labels": chosen.shuffle_labels,
             "held_out": {file: len(ids) for file, ids in held_out.items()}})
 
 

@@ -71,7 +71,9 @@ class Model:
         if (folder / "model.safetensors").is_file():
             table = safetensor(folder / "model.safetensors", "embeddings.word_embeddings.weight")
         else:
-            seed = json.loads((folder / "config.json").read_text())["embdb_seed"]
+            seed = json.loads((folder / "config.json").read_text()).get("embdb_seed")
+            if seed is None:
+                raise SystemExit(f"neither model.safetensors nor embdb_seed ({folder}): static embeddings are read from the one")
             table = np.random.default_rng(seed).normal(0, 0.02, (self.info["vocabulary_size"], self.info["hidden_size"]))
         return {gene: table[token] for gene, (token, _, _) in self.vocabulary().items()}
 
