@@ -1,0 +1,1 @@
+"""The parts of compare.py: files and models to read, spaces to search, measures, tables."""
