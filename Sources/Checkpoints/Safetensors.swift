@@ -101,7 +101,8 @@ package enum Safetensors {
             let shape = tensors.shape(of: name) ?? []
             let end = offset + shape.reduce(type == .float32 ? 4 : 2, *)
             entries[name] = RawTensor(
-                dtype: (type == .float32 ? TensorType.float32 : .float16).rawValue, shape: shape, data_offsets: [offset, end])
+                dtype: (type == .float32 ? TensorType.float32 : .float16).rawValue, shape: shape,
+                data_offsets: [offset, end])
             offset = end
         }
         let encoder = JSONEncoder()

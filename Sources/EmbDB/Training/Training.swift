@@ -58,7 +58,8 @@ public enum Training {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             } catch {
                 throw EmbDBError(
-                    .storage, "the folder cannot be made (\(folder)): check the place and its permissions, or name another")
+                    .storage,
+                    "the folder cannot be made (\(folder)): check the place and its permissions, or name another")
             }
             return try run.perform { name, text in
                 var file = try OutputFile(folder + "/" + name)

@@ -3,7 +3,8 @@ internal import EmbDB
 
 struct Model: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Model folders: read, pretrain, fine-tune, evaluate.", discussion: "Example: embdb model info Geneformer-V1-10M",
+        abstract: "Model folders: read, pretrain, fine-tune, evaluate.",
+        discussion: "Example: embdb model info Geneformer-V1-10M",
         subcommands: [ModelInfo.self, Pretrain.self, Finetune.self, Evaluate.self])
 }
 

@@ -37,7 +37,8 @@ struct Pretrain: ParsableCommand {
     @Option(help: "AdamW's weight decay, of matrices alone.") var weightDecay = 0.001
     @Option(help: "Share of hidden states and attention weights that is dropped.") var dropout = 0.02
     @Option(help: "Share of the cells that nothing is learned from.") var holdOut = 0.05
-    @Option(help: "What the model is written in: f32, or f16 (half the bytes).") var weights = PretrainOptions.Weights.f32
+    @Option(help: "What the model is written in: f32, or f16 (half the bytes).") var weights = PretrainOptions.Weights
+        .f32
     @Flag(help: "Go on with the training that the folder holds.") var resume = false
     @Option(help: "Minutes between checkpoints: what a kill costs.") var checkpointMinutes = 5.0
     @Option(help: "Seed of the start, the order, the hidden genes, dropout and the cells held out.") var seed: UInt64 =
