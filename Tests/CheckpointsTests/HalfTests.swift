@@ -33,7 +33,7 @@ struct HalfTests {
     @Test("others are rounded to the nearest, ties to even, up to infinity")
     func rounding() throws {
         let cases: [(Float, Float)] = [
-            (1 + 0x1p-11, 1), (1 + 0x1.8p-10, 1 + 0x1p-9), (1 + 0x1.0002p-11, 1 + 0x1p-10), (0x1p-25, 0),
+            (1 + 0x1p-11, 1), (1 + 0x1.8p-10, 1 + 0x1p-9), (1 + 0x1.002p-11, 1 + 0x1p-10), (0x1p-25, 0),
             (0x1.8p-24, 0x1p-23), (0x1.0002p-25, 0x1p-24), (0x1p-14 - 0x1p-26, 0x1p-14), (65519.996, 65504),
             (65520, .infinity), (-1e30, -.infinity), (0.1, 0.0999755859375), (-0.0, -0.0),
         ]

@@ -78,14 +78,16 @@ void ek_attention_f32(const float *query, const float *key, const float *value, 
                       size_t head_size, size_t first, size_t end, float *context, size_t context_stride, float *scratch);
 
 // bfloat16: products of numbers rounded to 8 bits of precision, summed in f32. Softmax, activations and norms are in
-// f32. The fast kernels may take numbers below 2^-126 for 0.
+// f32.
 
 /// The upper half of a float.
 typedef uint16_t ek_bf16;
-/// The nearest number, of two the one whose last bit is 0; a NaN stays one.
+/// The nearest number, of two the one whose last bit is 0; a NaN stays one. A number below 2^-126 is 0, as for the CPU's
+/// instruction.
 static inline ek_bf16 ek_to_bf16(float x) {
     union { float x; uint32_t bits; } u = {x};
     if (x != x) return (ek_bf16)(u.bits >> 16 | 0x40);
+    if ((u.bits & 0x7f800000) == 0) return (ek_bf16)(u.bits >> 16 & 0x8000);
     return (ek_bf16)((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);
 }
 static inline float ek_from_bf16(ek_bf16 x) {
