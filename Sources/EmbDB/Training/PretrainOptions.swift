@@ -62,31 +62,49 @@ public struct PretrainOptions: Sendable {
     /// The defaults above.
     public init() {}
 
+    // Sizes of a new model.
+    var layerCount: Int { layers ?? 4 }
+    var hiddenSize: Int { hidden ?? 128 }
+    var headCount: Int { heads ?? 4 }
+    var feedForwardSize: Int { feedForward ?? 2 * hiddenSize }
+
     /// - Throws: ``EmbDBError/Code/usage`` with the option's name.
     func check() throws(EmbDBError) {
         func require(_ isFine: Bool, _ text: @autoclosure () -> String) throws(EmbDBError) {
             if !isFine { throw EmbDBError(.usage, text()) }
         }
-        for (name, value) in [
-            ("--layers", layers), ("--hidden", hidden), ("--heads", heads), ("--feed-forward", feedForward),
-            ("--length", length), ("--steps", steps), ("--epochs", epochs), ("--batch", batch),
-            ("--min-genes", minimumGenes), ("--min-cells", minimumCells), ("--sample", corpus.sample),
-        ] {
+        // Of a model's sizes what config.json may say; of the others what no product of two overflows with.
+        let numbers: [(name: String, value: Int?, limit: Int)] = [
+            ("--layers", layers, 1 << 10), ("--hidden", hidden, 1 << 16), ("--heads", heads, 1 << 12),
+            ("--feed-forward", feedForward, 1 << 18), ("--length", length, 1 << 20), ("--steps", steps, 1 << 32),
+            ("--epochs", epochs, 1 << 20), ("--batch", batch, 1 << 20), ("--min-genes", minimumGenes, 1 << 40),
+            ("--min-cells", minimumCells, 1 << 40), ("--sample", corpus.sample, 1 << 40),
+        ]
+        for (name, value, limit) in numbers {
             guard let value else { continue }
-            try require((1...1 << 40).contains(value), "\(name) \(value): give a whole number from 1")
+            try require((1...limit).contains(value), "\(name) \(value): give a whole number from 1 to \(limit)")
         }
-        try require(learningRate > 0 && learningRate <= 1, "--learning-rate \(learningRate): give a number above 0, up to 1")
+        try require(
+            learningRate > 0 && learningRate <= 1, "--learning-rate \(learningRate): give a number above 0, up to 1")
         for (name, value) in [("--warmup", warmup), ("--dropout", dropout), ("--hold-out", holdOut)] {
             try require(value >= 0 && value < 1, "\(name) \(value): give a share, from 0 to below 1")
         }
         try require(weightDecay >= 0 && weightDecay <= 1, "--weight-decay \(weightDecay): give a number from 0 to 1")
         try require(
             minutesBetweenCheckpoints > 0, "--checkpoint-minutes \(minutesBetweenCheckpoints): give a number above 0")
-        guard from != nil else { return }
+        guard from != nil else {
+            try require(
+                hiddenSize.isMultiple(of: headCount),
+                "--hidden \(hiddenSize), --heads \(headCount): give a width that is a multiple of the heads")
+            try require(
+                dictionaries == nil, "--dictionaries: it goes with --from: leave it out, or give a model to go on from")
+            return
+        }
         for (name, value) in [
             ("--layers", layers), ("--hidden", hidden), ("--heads", heads), ("--feed-forward", feedForward),
         ] where value != nil {
-            throw EmbDBError(.usage, "\(name): a model that is gone on from keeps its sizes: leave it out, or leave --from out")
+            throw EmbDBError(
+                .usage, "\(name): a model that is gone on from keeps its sizes: leave it out, or leave --from out")
         }
     }
 

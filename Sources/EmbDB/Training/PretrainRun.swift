@@ -65,6 +65,8 @@ struct PretrainRun {
         for source in sources { hash.update(source.sha256) }
         key = hash.finish()
         folder = try TrainingFolder(path)
+        // Before all cells are read for nothing; a vocabulary has three tokens at least.
+        if start == nil { try Self.checkMemory(try configuration(vocabularySize: 3, padding: nil)) }
     }
 
     /// The same genes, all of the median 1: cells read so are in the order of their counts, equal ones in the order of the
@@ -148,12 +150,34 @@ struct PretrainRun {
 
     private func weights(_ vocabulary: Vocabulary) throws -> BertWeights {
         if let start { return start.weights }
-        let hidden = options.hidden ?? 128
-        let configuration = try BertConfiguration(
-            vocabularySize: vocabulary.count, hiddenSize: hidden, layerCount: options.layers ?? 4,
-            headCount: options.heads ?? 4, feedForwardSize: options.feedForward ?? 2 * hidden,
-            maximumLength: reading.maximumLength, paddingToken: vocabulary.pad.map { Int($0) })
+        let configuration = try configuration(
+            vocabularySize: vocabulary.count, padding: vocabulary.pad.map { Int($0) })
+        try Self.checkMemory(configuration)
         return BertWeights(configuration, seed: options.seed)
+    }
+
+    /// Of a new model.
+    private func configuration(vocabularySize: Int, padding: Int?) throws(TransformerError) -> BertConfiguration {
+        try BertConfiguration(
+            vocabularySize: vocabularySize, hiddenSize: options.hiddenSize, layerCount: options.layerCount,
+            headCount: options.headCount, feedForwardSize: options.feedForwardSize,
+            maximumLength: reading.maximumLength, paddingToken: padding)
+    }
+
+    /// - Throws: ``EmbDBError/Code/memory`` for a model that this machine has no room for, as far as its parameters say.
+    private static func checkMemory(_ configuration: BertConfiguration) throws(EmbDBError) {
+        // Where it begins, what it has become, gradients and two moments.
+        let needed = 5 * 4 * Double(configuration.parameterCount)
+        let there = Double(ProcessInfo.processInfo.physicalMemory)
+        guard needed > there else { return }
+        throw EmbDBError(
+            .memory,
+            String(
+                format:
+                    "a model of %.3g parameters learns in %.3g GB of memory or more, this machine has %.3g: give a smaller "
+                    + "--hidden, --feed-forward, --layers or --length", Double(configuration.parameterCount),
+                needed * 1e-9,
+                there * 1e-9))
     }
 
     private func pretraining(
