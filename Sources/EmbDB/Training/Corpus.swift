@@ -7,16 +7,8 @@ internal import Tokenizers
 /// The cells that a model is made from, read once: they wait on the disk, ranked by count, until it is known by which
 /// medians they are to be encoded.
 struct Corpus {
-    /// One cell in the file.
-    struct Place {
-        let offset: Int
-        let bytes: Int32
-        /// Genes that the reading vocabulary knows.
-        let genes: Int32
-    }
+    typealias Place = CorpusFile.Place
 
-    /// What the cells were read with.
-    let vocabulary: Vocabulary
     private(set) var cells: [Place] = []
     private(set) var heldOut: [Place] = []
     /// File and id of each held-out cell.
@@ -25,7 +17,7 @@ struct Corpus {
     private(set) var withoutKnownGene = 0
     /// Of the cells that are not held out and have enough genes.
     private(set) var medians: GeneMedians
-    let file: UnnamedFile
+    let file: CorpusFile
 
     /// Reads the selected cells of all sources.
     ///
@@ -40,9 +32,8 @@ struct Corpus {
         _ sources: [CellSource], encoder: RankValueEncoder, heldOut share: Double, minimumGenes: Int,
         options: IngestOptions, folder: String, control: Control
     ) throws {
-        vocabulary = encoder.vocabulary
-        medians = GeneMedians(vocabularyCount: vocabulary.count)
-        file = try UnnamedFile(beside: folder + "/cells")
+        file = try CorpusFile(in: folder, encoder.vocabulary)
+        medians = GeneMedians(vocabularyCount: encoder.vocabulary.count)
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var done = 0
         var ranking = RankedCell()
@@ -57,9 +48,9 @@ struct Corpus {
                         withoutKnownGene += 1
                         continue
                     }
-                    try StoredCell.read(cell.stored.span.bytes, vocabularyCount: vocabulary.count, into: &ranking)
+                    try StoredCell.read(cell.stored.span.bytes, vocabularyCount: file.vocabulary.count, into: &ranking)
                     let place = Place(
-                        offset: file.count + bytes.count, bytes: Int32(cell.stored.count),
+                        offset: file.end + bytes.count, bytes: Int32(cell.stored.count),
                         genes: Int32(ranking.tokens.count))
                     bytes += cell.stored
                     if Self.isHeldOut(block.ids[offset], share, seed: options.seed) {
@@ -82,10 +73,28 @@ struct Corpus {
         return Double(SeededRandom.mixed(hash ^ SeededRandom.mixed(seed)) >> 11) * 0x1p-53 < share
     }
 
+    /// Leaves out the cells that have no gene of `vocabulary`, which may have fewer than the cells were read with: a model
+    /// reads nothing of them.
+    mutating func leaveOutCells(withoutGenesOf vocabulary: Vocabulary) throws {
+        let (file, translation) = (file, file.translation(to: vocabulary))
+        var ranking = RankedCell()
+        func isKnown(_ place: Place) throws -> Bool {
+            try file.read(place, into: &ranking)
+            return ranking.tokens.contains { translation[Int($0)] != nil }
+        }
+        let count = cells.count + heldOut.count
+        cells = try cells.filter(isKnown)
+        let known = try heldOut.map(isKnown)
+        heldOut = zip(heldOut, known).filter(\.1).map(\.0)
+        heldOutNames = zip(heldOutNames, known).filter(\.1).map(\.0)
+        withoutKnownGene += count - cells.count - heldOut.count
+    }
+
     /// A vocabulary of the genes that at least `minimum` cells have, by Ensembl id, with the medians of the corpus.
     ///
     /// - Throws: ``EmbDBError/Code/nothingFound`` if there is none.
     func ownVocabulary(minimum: Int) throws -> Vocabulary {
+        let vocabulary = file.vocabulary
         let genes = vocabulary.entries.filter { vocabulary.isGene($0.token) && medians.cells[Int($0.token)] >= minimum }
             .sorted { $0.id < $1.id }
             .map { (id: $0.id, symbol: $0.symbol, median: medians.median(Int($0.token))) }
@@ -95,7 +104,9 @@ struct Corpus {
                 "no gene is seen in \(minimum) cells that have enough genes: give more cells, or a lower --min-cells or "
                     + "--min-genes")
         }
-        let aliases = vocabulary.aliases.compactMap { key, token in vocabulary.entry(token).map { (key: key, id: $0.id) } }
+        let aliases = vocabulary.aliases.compactMap { key, token in
+            vocabulary.entry(token).map { (key: key, id: $0.id) }
+        }
         return try Vocabulary(genes: genes, v2: false, aliases: aliases)
     }
 }
@@ -103,8 +114,7 @@ struct Corpus {
 /// Cells of a corpus as a model reads them.
 struct CorpusCells: TrainingCells {
     private let places: [Corpus.Place]
-    private let file: UnnamedFile
-    private let readWith: Vocabulary
+    private let file: CorpusFile
     private let translation: [UInt32?]
     private let encoder: RankValueEncoder
 
@@ -112,10 +122,7 @@ struct CorpusCells: TrainingCells {
         self.places = places
         self.encoder = encoder
         file = corpus.file
-        readWith = corpus.vocabulary
-        translation = (0..<corpus.vocabulary.count).map { token in
-            corpus.vocabulary.entry(UInt32(token)).flatMap { encoder.vocabulary.token(ofID: $0.id) }
-        }
+        translation = corpus.file.translation(to: encoder.vocabulary)
     }
 
     var count: Int { places.count }
@@ -123,10 +130,8 @@ struct CorpusCells: TrainingCells {
     func length(_ cell: Int) -> Int { min(Int(places[cell].genes), encoder.geneCapacity) }
 
     func tokens(_ cell: Int) throws -> [UInt32] {
-        let place = places[cell]
-        let bytes = [UInt8](try file.read(place.offset..<place.offset + Int(place.bytes)))
         var ranking = RankedCell()
-        try StoredCell.read(bytes.span.bytes, vocabularyCount: readWith.count, into: &ranking)
+        try file.read(places[cell], into: &ranking)
         var encoded = EncodedCell()
         var scratch = RankValueEncoder.Scratch()
         encoder.encode(ranking, translation: translation, into: &encoded, scratch: &scratch)

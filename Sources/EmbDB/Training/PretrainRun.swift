@@ -83,14 +83,15 @@ struct PretrainRun {
     mutating func perform() throws -> PretrainReport {
         let words = try wordsToGoOnFrom()
         if folder.state == .complete { return try completeReport() }
-        let corpus = try Corpus(
+        var corpus = try Corpus(
             sources, encoder: reading, heldOut: options.holdOut, minimumGenes: options.minimumGenes,
             options: ingestOptions, folder: folder.path, control: control)
-        guard !corpus.cells.isEmpty else {
-            throw EmbDBError(
-                .nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")
-        }
+        try refuseNothing(corpus)
         let vocabulary = try start?.vocabulary ?? corpus.ownVocabulary(minimum: options.minimumCells)
+        if start == nil {
+            try corpus.leaveOutCells(withoutGenesOf: vocabulary)
+            try refuseNothing(corpus)
+        }
         let encoder = try RankValueEncoder(vocabulary: vocabulary, maximumLength: reading.maximumLength)
         let weights = try weights(vocabulary)
         let pretraining = try pretraining(corpus, encoder, weights)
@@ -108,6 +109,11 @@ struct PretrainRun {
         report.model = try ModelFolder.load(folder.path, dictionaries: nil, warning: control.warning).summary
         report.seconds = Double(DispatchTime.now().uptimeNanoseconds - began.uptimeNanoseconds) * 1e-9
         return report
+    }
+
+    private func refuseNothing(_ corpus: Corpus) throws(EmbDBError) {
+        guard corpus.cells.isEmpty else { return }
+        throw EmbDBError(.nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")
     }
 
     /// The words of a checkpoint that this training goes on from; nil for a new one.

@@ -60,7 +60,8 @@ final class TrainingFolder {
         }
         for name in ["config.json", "model.safetensors", "pytorch_model.bin", "vocabulary.tsv"]
         where files.fileExists(atPath: path + "/" + name) {
-            throw EmbDBError(.usage, "there is a model in the folder already, with \(name) (\(path)): name a new folder")
+            throw EmbDBError(
+                .usage, "there is a model in the folder already, with \(name) (\(path)): name a new folder")
         }
         return .new
     }

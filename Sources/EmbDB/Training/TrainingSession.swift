@@ -18,7 +18,8 @@ extension PretrainRun {
             try TrainingCheckpoint.read(folder.checkpoint, into: training)
             guard let size = words["log_bytes"].flatMap(Int.init) else {
                 throw EmbDBError(
-                    .model, "the checkpoint does not say how long the log was (\(folder.checkpoint)): begin in a new folder")
+                    .model,
+                    "the checkpoint does not say how long the log was (\(folder.checkpoint)): begin in a new folder")
             }
             log = try TrainingLog(folder.log, continuingAt: size)
             losses = Self.numbers(words["losses"])
@@ -36,7 +37,9 @@ extension PretrainRun {
 
         /// Shortest decimals, which read back to the same bits.
         private static func text(_ numbers: [Double]) -> String { numbers.map { "\($0)" }.joined(separator: " ") }
-        private static func numbers(_ text: String?) -> [Double] { (text ?? "").split(separator: " ").compactMap { Double($0) } }
+        private static func numbers(_ text: String?) -> [Double] {
+            (text ?? "").split(separator: " ").compactMap { Double($0) }
+        }
 
         mutating func add(_ update: ModelTraining.Update) {
             losses.append(update.loss)
