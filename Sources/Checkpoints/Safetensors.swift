@@ -16,6 +16,9 @@ package enum Safetensors {
         return result
     }
 
+    /// The end of the name of a file that was begun and not finished: a killed process leaves it behind.
+    package static let partialEnding = ".partial"
+
     /// Writes the file at `path`: first beside it, then moved into its place, so that no half file is ever there.
     /// One tensor at a time is in memory.
     ///
@@ -27,7 +30,7 @@ package enum Safetensors {
             CheckpointError(
                 .notWritable, file: path, detail: "the file cannot be written (\(error.localizedDescription))")
         }
-        let partial = path + ".partial"
+        let partial = path + partialEnding
         guard FileManager.default.createFile(atPath: partial, contents: nil),
             let handle = FileHandle(forWritingAtPath: partial)
         else {

@@ -4,6 +4,9 @@ internal import Glibc
 /// A file that appears under its name only when it is complete: written beside it, synced, renamed. A symbolic link is
 /// followed, not replaced; what is no regular file is refused.
 package final class ReplacedFile {
+    /// What is part of the name of every file that was begun and not finished: a killed process leaves it behind.
+    package static let partialMark = ".embdb-partial-"
+
     /// Where the bytes go first.
     package let temporary: String
     private let path: String
@@ -14,7 +17,7 @@ package final class ReplacedFile {
     package init(_ path: String) throws(AnnDataError) {
         self.path = path
         target = Self.followLinks(path)
-        temporary = target + ".embdb-partial-\(UUID().uuidString)"
+        temporary = target + Self.partialMark + UUID().uuidString
         var info = stat()
         if stat(target, &info) == 0 {
             if info.st_mode & S_IFMT == S_IFDIR {

@@ -1,3 +1,4 @@
+internal import AnnData
 internal import Foundation
 
 /// Bytes that wait on the disk until they are written to where they belong: there may be more of them than memory. They
@@ -12,7 +13,7 @@ final class UnnamedFile {
     init(beside path: String) throws(EmbDBError) {
         self.path = path
         let folder = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent()
-        let temporary = folder.appendingPathComponent(".embdb-partial-\(UUID().uuidString)").path
+        let temporary = folder.appendingPathComponent(ReplacedFile.partialMark + UUID().uuidString).path
         guard FileManager.default.createFile(atPath: temporary, contents: nil),
             let handle = FileHandle(forUpdatingAtPath: temporary)
         else {

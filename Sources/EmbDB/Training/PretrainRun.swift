@@ -30,6 +30,8 @@ struct PretrainRun {
         try options.check()
         self.options = options
         self.control = control
+        folder = try TrainingFolder(path)
+        if !options.resume { try folder.refuseTraining() }
         start = try options.from.map {
             try ModelFolder.load($0, dictionaries: options.dictionaries, warning: control.warning)
         }
@@ -64,7 +66,6 @@ struct PretrainRun {
         hash.update(start?.sha256 ?? "new")
         for source in sources { hash.update(source.sha256) }
         key = hash.finish()
-        folder = try TrainingFolder(path)
         // Before all cells are read for nothing; a vocabulary has three tokens at least.
         if start == nil { try Self.checkMemory(try configuration(vocabularySize: 3, padding: nil)) }
     }
@@ -81,7 +82,7 @@ struct PretrainRun {
     }
 
     mutating func perform() throws -> PretrainReport {
-        let words = try wordsToGoOnFrom()
+        let words = try folder.words(of: key)
         if folder.state == .complete { return try completeReport() }
         var corpus = try Corpus(
             sources, encoder: reading, heldOut: options.holdOut, minimumGenes: options.minimumGenes,
@@ -114,37 +115,6 @@ struct PretrainRun {
     private func refuseNothing(_ corpus: Corpus) throws(EmbDBError) {
         guard corpus.cells.isEmpty else { return }
         throw EmbDBError(.nothingFound, "there is no cell to learn from: give more cells, or a smaller --hold-out")
-    }
-
-    /// The words of a checkpoint that this training goes on from; nil for a new one.
-    ///
-    /// - Throws: ``EmbDBError/Code/usage`` for another training, or without ``PretrainOptions/resume``.
-    private func wordsToGoOnFrom() throws(EmbDBError) -> [String: String]? {
-        func refuse(_ what: String, _ advice: String) -> EmbDBError {
-            EmbDBError(.usage, "\(what) (\(folder.path)): \(advice)")
-        }
-        switch folder.state {
-        case .new: return nil
-        case .complete:
-            guard options.resume else {
-                throw refuse("there is a trained model in the folder already", "name a new folder")
-            }
-            guard folder.holdsModel(of: key) else {
-                throw refuse(
-                    "the model in the folder was trained from other cells or by other options", "name a new folder")
-            }
-            return nil
-        case .unfinished(let words):
-            guard options.resume else {
-                throw refuse("an unfinished training is in the folder", "give --resume to go on, or name a new folder")
-            }
-            guard words[TrainingFolder.keyWord] == key else {
-                throw refuse(
-                    "the unfinished training in the folder is of other cells or other options",
-                    "give those, or name a new folder")
-            }
-            return words
-        }
     }
 
     private func completeReport() throws -> PretrainReport {

@@ -1,3 +1,4 @@
+internal import AnnData
 internal import CellTransformer
 internal import Checkpoints
 internal import Foundation
@@ -16,6 +17,7 @@ final class TrainingFolder {
     let path: String
     let state: State
     private let descriptor: Int32
+    private let isMade: Bool
 
     var checkpoint: String { path + "/training.checkpoint" }
     var log: String { path + "/training.tsv" }
@@ -24,12 +26,14 @@ final class TrainingFolder {
     /// Under this word checkpoint and model keep which training they are of.
     static let keyWord = "embdb_training"
 
-    /// Makes the folder if it is not there, and takes it for this process alone.
+    /// Makes the folder if it is not there, and takes it for this process alone. One that was made is gone with this object
+    /// if nothing was put in it.
     ///
     /// - Throws: ``EmbDBError/Code/usage`` for a folder with something else in it; `locked` if a training is running in it;
     ///   `storage`.
     init(_ path: String) throws(EmbDBError) {
         self.path = path
+        isMade = !FileManager.default.fileExists(atPath: path)
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
@@ -41,12 +45,31 @@ final class TrainingFolder {
             throw EmbDBError(.storage, "the folder cannot be opened (\(path)): check its permissions, or name another")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else {
+                throw EmbDBError(
+                    .storage,
+                    "the folder cannot be locked, \(String(cString: strerror(errno))) (\(path)): name one on a local disk"
+                )
+            }
             throw EmbDBError(.locked, "a training is running in the folder (\(path)): wait for it, or name another")
         }
         state = try Self.state(path)
+        if state != .complete { removePartialFiles() }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        if isMade { rmdir(path) }
+        close(descriptor)
+    }
+
+    /// What a killed process had begun to write: nobody writes in the folder now.
+    private func removePartialFiles() {
+        let tensors = [checkpoint, weights].map { $0 + Safetensors.partialEnding }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+            let file = path + "/" + name
+            if name.contains(ReplacedFile.partialMark) || tensors.contains(file) { unlink(file) }
+        }
+    }
 
     private static func state(_ path: String) throws(EmbDBError) -> State {
         let files = FileManager.default
@@ -108,25 +131,5 @@ final class TrainingFolder {
             guard let error = error as? CheckpointError, error.code == .notWritable else { throw wrapped }
             throw EmbDBError(.storage, wrapped.message, underlying: error)
         }
-    }
-}
-
-extension HuggingFaceConfig {
-    /// Of a model with the head of a task.
-    init(_ configuration: BertConfiguration, task: TrainingTask, labels: [String]) {
-        self.init(
-            vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
-            hiddenLayers: configuration.layerCount, attentionHeads: configuration.headCount,
-            intermediateSize: configuration.feedForwardSize,
-            hiddenActivation: configuration.activation == .relu ? .relu : .gelu,
-            maximumPositions: configuration.maximumLength, tokenTypes: configuration.tokenTypeCount,
-            layerNormEpsilon: configuration.layerNormEpsilon, padToken: configuration.paddingToken)
-        architectures =
-            switch task {
-            case .maskedGenes: ["BertForMaskedLM"]
-            case .cells: ["BertForSequenceClassification"]
-            case .genes: ["BertForTokenClassification"]
-            }
-        self.labels = labels
     }
 }

@@ -39,7 +39,8 @@ struct Pretrain: ParsableCommand {
     @Option(help: "Share of the cells that nothing is learned from.") var holdOut = 0.05
     @Flag(help: "Go on with the training that the folder holds.") var resume = false
     @Option(help: "Minutes between checkpoints: what a kill costs.") var checkpointMinutes = 5.0
-    @Option(help: "Seed of the start, the order, the hidden genes, dropout and the cells held out.") var seed: UInt64 = 0
+    @Option(help: "Seed of the start, the order, the hidden genes, dropout and the cells held out.") var seed: UInt64 =
+        0
     @OptionGroup var corpus: CorpusArguments
     @OptionGroup var output: OutputOptions
 
@@ -87,6 +88,7 @@ struct Pretrain: ParsableCommand {
             ("epochs", .number(report.epochs)), ("loss", JSON(report.loss)),
             ("held_out_loss", JSON(report.heldOutLoss)), ("held_out_accuracy", JSON(report.heldOutAccuracy)),
             ("seconds", .number(report.seconds)), ("cells_per_second", JSON(report.cellsPerSecond)),
+            ("resumed", .bool(report.wasResumed)), ("complete_before", .bool(report.wasComplete)),
         ])
     }
 
@@ -94,6 +96,7 @@ struct Pretrain: ParsableCommand {
         var table = TextTable.facts()
         table.add("parameters", .integer(report.model.parameters))
         table.add("genes", .integer(report.genes))
+        if report.wasComplete { return table }
         table.add("cells learned from", .integer(report.cells))
         table.add("cells held out", .integer(report.heldOutCells))
         table.add("steps", .integer(report.steps))
@@ -107,7 +110,8 @@ struct Pretrain: ParsableCommand {
 
     private func summary(_ report: PretrainReport) -> String {
         if report.wasComplete { return "this training is complete already: nothing was done (\(folder))" }
-        return "\(report.wasResumed ? "taken up again; " : "")\(counted(report.cells, "cell")), \(counted(report.steps, "step")) "
+        return
+            "\(report.wasResumed ? "taken up again; " : "")\(counted(report.cells, "cell")), \(counted(report.steps, "step")) "
             + "in \(duration(report.seconds)); the model is in \(folder)"
     }
 }
