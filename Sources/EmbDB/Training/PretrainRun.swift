@@ -6,9 +6,9 @@ internal import Tokenizers
 
 /// One pretraining: from files to cells on the disk, to a vocabulary, to steps, to a model folder.
 struct PretrainRun {
-    private let options: PretrainOptions
-    private let control: Control
-    private let folder: TrainingFolder
+    let options: PretrainOptions
+    let control: Control
+    let folder: TrainingFolder
     private let sources: [CellSource]
     /// The model that is gone on from.
     private let start: EmbeddingModel?
@@ -16,14 +16,8 @@ struct PretrainRun {
     private let reading: RankValueEncoder
     private let ingestOptions: IngestOptions
     /// Which training this is: files, options and start.
-    private let key: String
+    let key: String
     private let began = DispatchTime.now()
-
-    /// Held-out cells that are looked at while learning, and at the end.
-    private static let heldOutAtOnce = 300
-    private static let heldOutAtEnd = 5000
-    /// How often they are looked at.
-    private static let evaluations = 10
 
     /// Opens files and folder and makes all choices; learns nothing yet.
     init(_ files: [String], into path: String, options: PretrainOptions, control: Control) throws {
@@ -181,73 +175,6 @@ struct PretrainRun {
         }
         try file.finish()
     }
-
-    private func learn(
-        _ made: Pretraining<CorpusCells>, _ session: inout Session, _ report: inout PretrainReport
-    ) throws {
-        var pretraining = made
-        let steps = pretraining.training.options.rate.steps
-        let rows = TrainingLog.stepsOfRow
-        let between = max(rows, (steps / Self.evaluations + rows - 1) / rows * rows)
-        let (total, first) = (steps * options.batch, pretraining.training.step)
-        var (cells, seconds) = (0, 0.0)
-        var lastCheckpoint = DispatchTime.now()
-        while pretraining.training.step < steps {
-            if control.isCancelled() {
-                try folder.write(pretraining.training, words: session.words(key))
-                throw EmbDBError(
-                    .cancelled,
-                    "stopped after \(pretraining.training.step) of \(steps) steps (\(folder.path)): run the same command with "
-                        + "--resume to go on")
-            }
-            let start = DispatchTime.now()
-            let done = try pretraining.step()
-            cells += done.cells
-            seconds += Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9
-            session.add(done.update)
-            let step = pretraining.training.step
-            control.progress(
-                .init(
-                    unit: "cells", phase: "training", done: step * options.batch, total: total,
-                    note: String(format: "loss %.3f", session.meanLoss ?? session.lastLoss ?? 0)))
-            if step % rows == 0 || step == steps {
-                var evaluation: Pretraining<CorpusCells>.Evaluation?
-                if step % between == 0 || step == steps, !pretraining.heldOut.isEmpty {
-                    evaluation = try evaluate(pretraining, isLast: step == steps)
-                }
-                report.loss = try session.writeRow(pretraining, evaluation)
-                if let evaluation {
-                    report.heldOutLoss = evaluation.loss
-                    report.heldOutAccuracy = evaluation.accuracy
-                }
-            }
-            let sinceCheckpoint = DispatchTime.now().uptimeNanoseconds - lastCheckpoint.uptimeNanoseconds
-            if Double(sinceCheckpoint) * 1e-9 > options.minutesBetweenCheckpoints * 60 {
-                try folder.write(pretraining.training, words: session.words(key))
-                lastCheckpoint = DispatchTime.now()
-            }
-        }
-        report.steps = pretraining.training.step
-        report.epochs = pretraining.epochs
-        if report.steps > first { report.cellsPerSecond = Double(cells) / seconds }
-    }
-
-    private func evaluate(
-        _ pretraining: Pretraining<CorpusCells>, isLast: Bool
-    ) throws -> Pretraining<CorpusCells>.Evaluation {
-        try pretraining.evaluate(atMost: isLast ? Self.heldOutAtEnd : Self.heldOutAtOnce) { done, total in
-            try control.checkCancelled(
-                "stopped while the held-out cells were looked at (\(folder.path)): run the same command with --resume to go on "
-                    + "from the last checkpoint")
-            if isLast {
-                control.progress(.init(unit: "cells", phase: "looking at held-out cells", done: done, total: total))
-            }
-        }
-    }
-}
-
-extension TrainingCells {
-    var isEmpty: Bool { count == 0 }
 }
 
 extension String {

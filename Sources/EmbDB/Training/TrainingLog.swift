@@ -34,7 +34,12 @@ final class TrainingLog {
         self.size = size ?? 0
         if size == nil { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         guard let handle = FileHandle(forUpdatingAtPath: path) else {
-            throw EmbDBError(.storage, "the log cannot be written (\(path)): check the folder and its permissions")
+            let isGone = size != nil && !FileManager.default.fileExists(atPath: path)
+            throw EmbDBError(
+                .storage,
+                isGone
+                    ? "the training's log is gone (\(path)): put it back, or begin in a new folder"
+                    : "the log cannot be written (\(path)): check the folder and its permissions")
         }
         self.handle = handle
         do {
@@ -59,6 +64,15 @@ final class TrainingLog {
             String(row.step), number(row.epoch, "%.4f"), number(row.loss, "%.5f"), number(row.rate, "%.6e"),
             number(row.norm, "%.5f"), number(row.heldOutLoss, "%.5f"), number(row.heldOutAccuracy, "%.5f"),
         ])
+    }
+
+    /// Returns once the rows are on the disk: a checkpoint that counts them must not outlive them.
+    func sync() throws(EmbDBError) {
+        do {
+            try handle.synchronize()
+        } catch {
+            throw failed()
+        }
     }
 
     private func write(_ fields: [String]) throws(EmbDBError) {

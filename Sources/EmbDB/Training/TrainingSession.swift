@@ -6,7 +6,6 @@ extension PretrainRun {
         private let log: TrainingLog
         private var losses: [Double] = []
         private var norms: [Double] = []
-        private var rate = 0.0
         private(set) var lastLoss: Double?
 
         /// Begins a log; or takes it up, and the training with it, where a checkpoint's words say.
@@ -27,9 +26,10 @@ extension PretrainRun {
             lastLoss = losses.last
         }
 
-        /// What a checkpoint has to say beside the parameters.
-        func words(_ key: String) -> [String: String] {
-            [
+        /// What a checkpoint has to say beside the parameters; the log is on the disk then.
+        func words(_ key: String) throws(EmbDBError) -> [String: String] {
+            try log.sync()
+            return [
                 TrainingFolder.keyWord: key, "log_bytes": String(log.size), "losses": Self.text(losses),
                 "norms": Self.text(norms),
             ]
@@ -44,10 +44,11 @@ extension PretrainRun {
         mutating func add(_ update: ModelTraining.Update) {
             losses.append(update.loss)
             norms.append(update.norm)
-            rate = update.rate
             lastLoss = update.loss
         }
 
+        /// Whether a step was made since the last row.
+        var hasSteps: Bool { !losses.isEmpty }
         var meanLoss: Double? { losses.isEmpty ? nil : losses.reduce(0, +) / Double(losses.count) }
 
         /// Writes a row of the steps since the last one. Returns their mean loss.
@@ -57,7 +58,8 @@ extension PretrainRun {
             let loss = meanLoss ?? 0
             try log.add(
                 TrainingLog.Row(
-                    step: pretraining.training.step, epoch: pretraining.epochs, loss: loss, rate: rate,
+                    step: pretraining.training.step, epoch: pretraining.epochs, loss: loss,
+                    rate: pretraining.training.options.rate(pretraining.training.step - 1),
                     norm: norms.reduce(0, +) / Double(max(1, norms.count)), heldOutLoss: evaluation?.loss,
                     heldOutAccuracy: evaluation?.accuracy))
             losses.removeAll()
