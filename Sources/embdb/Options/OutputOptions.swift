@@ -24,10 +24,12 @@ struct OutputOptions: ParsableArguments {
     var threadCount: Int { threads ?? Database.availableThreads }
 
     /// Runs `body` with a control that draws progress, prints warnings and stops at Ctrl-C.
-    func withControl<R>(_ body: (Control) throws -> R) throws -> R {
+    ///
+    /// - Parameter waitsForSteps: see `Interrupt.install(waits:)`.
+    func withControl<R>(waitsForSteps: Bool = false, _ body: (Control) throws -> R) throws -> R {
         let bar = ProgressBar(quiet: quiet)
         let quiet = quiet
-        Interrupt.install()
+        Interrupt.install(waits: waitsForSteps)
         let control = Control(
             progress: { bar.update($0) },
             warning: { text in

@@ -3,13 +3,12 @@ internal import Synchronization
 
 /// A global, since a signal handler can capture nothing.
 private let requested = Atomic(false)
+/// Seconds; 0 without end.
+private let patience = Atomic<UInt32>(2)
 
 /// Ctrl-C: the first asks the task to stop after its current step, and ends the program where that takes longer than
 /// people wait; the second ends it at once. Either way the exit code is 130, and the database is that of the last commit.
 enum Interrupt {
-    /// What a task has to stop by itself and say what it kept.
-    private static let patience: UInt32 = 2
-
     static var wasRequested: Bool { requested.load(ordering: .relaxed) }
 
     /// LMDB follows the pages that it maps. Where a damaged file leads it astray, the system or LMDB's own checks end the
@@ -37,8 +36,10 @@ enum Interrupt {
         }
     }
 
-    static func install() {
+    /// - Parameter waits: for the current step, however long it takes, since much would be lost with it.
+    static func install(waits: Bool = false) {
         signal(SIGPIPE, SIG_IGN)
+        if waits { patience.store(0, ordering: .relaxed) }
         signal(SIGALRM) { _ in
             Interrupt.end(
                 """
@@ -49,7 +50,12 @@ enum Interrupt {
         }
         signal(SIGINT) { _ in
             if requested.exchange(true, ordering: .relaxed) { _exit(130) }
-            alarm(Interrupt.patience)
+            let seconds = patience.load(ordering: .relaxed)
+            if seconds > 0 {
+                alarm(seconds)
+            } else {
+                Interrupt.say("\nstopping after this step; Ctrl-C again stops at once\n")
+            }
         }
     }
 
@@ -58,7 +64,11 @@ enum Interrupt {
 
     /// All that a signal handler may do.
     private static func end(_ text: StaticString, code: Int32) -> Never {
-        _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+        say(text)
         _exit(code)
+    }
+
+    private static func say(_ text: StaticString) {
+        _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
     }
 }

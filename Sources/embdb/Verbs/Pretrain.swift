@@ -73,7 +73,7 @@ struct Pretrain: ParsableCommand {
         options.seed = seed
         options.corpus = corpus.options
         options.threads = output.threadCount
-        let report = try output.withControl { control in
+        let report = try output.withControl(waitsForSteps: true) { control in
             try Training.pretrain(files, into: folder, options: options, control: control)
         }
         output.print(json: json(report), table: table(report))

@@ -1,0 +1,122 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A training that is killed or interrupted at any moment goes on with --resume, and leaves the bytes of one that was not.
+@Suite(.serialized)
+struct PretrainKillTests {
+    /// `EMBDB_KILLS` processes are killed; a few by default.
+    private static let kills = ProcessInfo.processInfo.environment["EMBDB_KILLS"].flatMap { Int($0) } ?? 8
+
+    private let bench: TrainingBench
+
+    init() throws { bench = try TrainingBench() }
+
+    private func start(_ name: String) throws -> RunningCommand {
+        try CommandLineTool.embdb.start(bench.arguments(name, TrainingBench.slow, also: ["--resume"]))
+    }
+
+    @Test("kill -9 at random moments: in the end the bytes of an uninterrupted training")
+    func killed() throws {
+        let begin = DispatchTime.now().uptimeNanoseconds
+        // Checkpoints cost time, and leave no trace.
+        try bench.pretrain("whole", TrainingBench.slow)
+        let seconds = Double(DispatchTime.now().uptimeNanoseconds - begin) * 1e-9
+        let expected = try bench.contents("whole")
+        #expect(Set(expected.keys) == TrainingBench.files)
+        var random = SplitMix64(state: 21)
+        var (killed, chains) = (0, 0)
+        while killed < Self.kills {
+            chains += 1
+            let name = "killed\(chains)"
+            while true {
+                let process = try start(name)
+                // After the last kill the training is left alone.
+                if killed < Self.kills {
+                    usleep(UInt32(seconds * random.uniform() * 1_000_000))
+                    process.send(SIGKILL)
+                }
+                let result = try process.wait(timeLimit: 300)
+                if result.exitCode == 0 { break }
+                try #require(result.exitCode == 128 + SIGKILL, "\(result.stderr)")
+                killed += 1
+            }
+            let found = try bench.contents(name)
+            #expect(Set(found.keys) == Set(expected.keys), "training \(chains)")
+            for (file, bytes) in expected { #expect(found[file] == bytes, "training \(chains): \(file)") }
+        }
+    }
+
+    @Test("killed while the model is written: --resume writes it", arguments: ["vocabulary.tsv", "config.json"])
+    func killedAtTheEnd(name: String) throws {
+        // Without checkpoints in between: it is over before the first would be due.
+        let options = Array(TrainingBench.slow.dropLast(4)) + ["--steps", "3"]
+        try bench.pretrain("whole", options)
+        let arguments = bench.arguments("model", options, also: ["--resume"])
+        let process = try CommandLineTool.embdb.start(arguments)
+        while !process.hasEnded, !FileManager.default.fileExists(atPath: bench.file("model/" + name)) { usleep(20) }
+        process.send(SIGKILL)
+        let killed = try process.wait().exitCode
+        #expect([0, 128 + SIGKILL].contains(killed))
+        try bench.pretrain("model", options, also: ["--resume"])
+        let isSame = try bench.contents("model") == bench.contents("whole")
+        #expect(isSame)
+    }
+
+    @Test("Ctrl-C exits with 130 and keeps what was learned; --resume goes on to the same bytes")
+    func interrupted() throws {
+        try bench.pretrain("whole", TrainingBench.slow)
+        // Nothing is due to be written down before the end but what Ctrl-C makes it write.
+        let process = try bench.startUntilCheckpoint("model")
+        usleep(100_000)
+        process.send(SIGINT)
+        let result = try process.wait()
+        try #require(result.exitCode == 130, "\(result.stderr)")
+        #expect(result.stdout.isEmpty)
+        #expect(result.lastErrorLine.contains("of 30 steps") && result.lastErrorLine.contains("--resume"))
+        #expect(try Set(bench.contents("model").keys) == ["held_out.tsv", "training.checkpoint", "training.tsv"])
+        let answer = try bench.pretrain("model", TrainingBench.slow, also: ["--resume"])
+        #expect(answer["resumed"].bool == true && answer["steps"].int == 30)
+        let isSame = try bench.contents("model") == bench.contents("whole")
+        #expect(isSame)
+    }
+
+    @Test("Ctrl-C waits for a long step, and keeps what it learned")
+    func interruptedInALongStep() throws {
+        // Far more than two seconds, after which other verbs stop in the middle of what they do.
+        let options = [
+            "--layers", "6", "--hidden", "256", "--feed-forward", "1024", "--min-genes", "50", "--batch", "200",
+            "--steps", "2", "--threads", "1",
+        ]
+        let process = try bench.startUntilCheckpoint("model", options)
+        usleep(500_000)
+        process.send(SIGINT)
+        let result = try process.wait(timeLimit: 300)
+        #expect(result.exitCode == 130, "\(result.stderr)")
+        #expect(result.stderr.contains("after this step"), "\(result.stderr)")
+        #expect(result.lastErrorLine.contains("after 1 of 2 steps"), "\(result.stderr)")
+        #expect(result.seconds > 2.5, "a step was too short to show anything")
+    }
+
+    @Test("Ctrl-C while held-out cells are looked at keeps the steps before")
+    func interruptedEvaluation() throws {
+        // One step, and then a long look.
+        let options = [
+            "--layers", "8", "--hidden", "256", "--min-genes", "50", "--batch", "1", "--steps", "10", "--hold-out",
+            "0.9",
+        ]
+        let process = try CommandLineTool.embdb.start(bench.arguments("model", options))
+        while !process.hasEnded, bench.checkpointStep("model") != 10 { usleep(500) }
+        usleep(50_000)
+        process.send(SIGINT)
+        let result = try process.wait()
+        try #require(result.exitCode == 130, "\(result.stderr)")
+        #expect(result.lastErrorLine.contains("after 10 of 10 steps"), "\(result.stderr)")
+        let answer = try bench.pretrain("model", options, also: ["--resume"])
+        #expect(answer["resumed"].bool == true && answer["cells_per_second"].isNull)
+        #expect(answer["held_out_loss"].double != nil)
+        try bench.pretrain("whole", options)
+        let isSame = try bench.contents("model") == bench.contents("whole")
+        #expect(isSame)
+    }
+}
