@@ -9,7 +9,8 @@ import Testing
 struct PretrainingTests {
     // MARK: Masking
 
-    @Test("15 % of positions are chosen, of these 80 % hidden, 10 % random, 10 % as they were; specials but <cls> never")
+    @Test(
+        "15 % of positions are chosen, of these 80 % hidden, 10 % random, 10 % as they were; specials but <cls> never")
     func masking() {
         let masking = GeneMasking(vocabularySize: 1000, mask: 1, pad: 0)
         var random = SeededRandom(seed: 3)

@@ -58,7 +58,8 @@ package final class ModelTraining {
         guard loss.isFinite, norm.isFinite else {
             throw TransformerError(
                 .notFinite,
-                detail: "the loss is \(loss), the norm of its gradient \(norm), after \(step) steps: the learning rate is "
+                detail:
+                    "the loss is \(loss), the norm of its gradient \(norm), after \(step) steps: the learning rate is "
                     + "too high, or the model that was begun with is broken")
         }
         let rate = options.rate(step)

@@ -62,7 +62,9 @@ struct IngestRun {
         // Before files are read, as far as it does not depend on them.
         var computed: EmbeddingSettings?
         if let model = origin.model { computed = try EmbeddingSettings(model, state, options) }
-        var sources = try files.map { try CellSource(path: $0, options: options, reading: origin.reading, control: control) }
+        var sources = try files.map {
+            try CellSource(path: $0, options: options, reading: origin.reading, control: control)
+        }
         let settings: EmbeddingSettings
         if let computed {
             settings = computed

@@ -16,9 +16,9 @@ public struct PretrainReport: Sendable {
     public internal(set) var epochs: Double
     /// Mean loss of the last ten steps or fewer, in nats; nil if there was none in this call.
     public internal(set) var loss: Double?
-    /// Of held-out cells' hidden genes: mean cross entropy in nats, and the share that had the largest logit; nil without
-    /// held-out cells.
+    /// Mean cross entropy of held-out cells' hidden genes, in nats; nil without held-out cells.
     public internal(set) var heldOutLoss: Double?
+    /// The share of these genes that had the largest logit.
     public internal(set) var heldOutAccuracy: Double?
     /// Wall time of this call.
     public internal(set) var seconds: Double
