@@ -107,6 +107,17 @@ package final class BertWeights: @unchecked Sendable {
         try contents.checkTies(to: self)
     }
 
+    /// The encoder of another model, with those of its heads that `heads` names.
+    ///
+    /// - Throws: ``CheckpointError`` `missingTensor` for a head that it has not.
+    package convenience init(_ other: BertWeights, heads: BertHeads) throws(CheckpointError) {
+        try self.init(
+            other.configuration, layout: BertLayout(other.configuration, heads: heads), file: other.file
+        ) { parameter, values throws(CheckpointError) in
+            _ = values.update(fromContentsOf: try other.floats(parameter.name))
+        }
+    }
+
     /// The address of the parameter at `offset`; valid while this object lives.
     func pointer(_ offset: Int) -> UnsafePointer<Float> {
         precondition(offset >= 0 && offset < layout.size, "offset outside of the weights")

@@ -12,8 +12,10 @@ struct PretrainKillTests {
 
     init() throws { bench = try TrainingBench() }
 
-    private func start(_ name: String) throws -> RunningCommand {
-        try CommandLineTool.embdb.start(bench.arguments(name, TrainingBench.slow, also: ["--resume"]))
+    /// The threads do not matter, and may change.
+    private func start(_ name: String, threads: Int) throws -> RunningCommand {
+        try CommandLineTool.embdb.start(
+            bench.arguments(name, TrainingBench.slow, also: ["--resume", "--threads", "\(threads)"]))
     }
 
     @Test("kill -9 at random moments: in the end the bytes of an uninterrupted training")
@@ -30,7 +32,7 @@ struct PretrainKillTests {
             chains += 1
             let name = "killed\(chains)"
             while true {
-                let process = try start(name)
+                let process = try start(name, threads: 1 + killed % 3)
                 // After the last kill the training is left alone.
                 if killed < Self.kills {
                     usleep(UInt32(seconds * random.uniform() * 1_000_000))

@@ -84,13 +84,13 @@ public struct PretrainOptions: Sendable {
             if !isFine { throw EmbDBError(.usage, text()) }
         }
         // Of a model's sizes what config.json may say; of the others what no product of two overflows with.
-        let sizes: [(name: String, value: Int?, limit: Int)] = [
+        let numbers: [(name: String, value: Int?, limit: Int)] = [
             ("--layers", layers, 1 << 10), ("--hidden", hidden, 1 << 16), ("--heads", heads, 1 << 12),
             ("--feed-forward", feedForward, 1 << 18), ("--length", length, 1 << 20), ("--steps", steps, 1 << 32),
             ("--epochs", epochs, 1 << 20), ("--batch", batch, 1 << 20), ("--min-genes", minimumGenes, 1 << 40),
             ("--min-cells", minimumCells, 1 << 40), ("--sample", corpus.sample, 1 << 40),
         ]
-        for (name, value, limit) in sizes {
+        for (name, value, limit) in numbers {
             guard let value else { continue }
             try require((1...limit).contains(value), "\(name) \(value): give a whole number from 1 to \(limit)")
         }

@@ -67,6 +67,7 @@ struct PretrainRun {
     mutating func perform() throws -> PretrainReport {
         let words = try folder.words(of: key)
         if folder.state == .complete { return try completeReport() }
+        folder.removePartialFiles()
         var heldOut: [(file: String, cell: String)] = []
         var corpus = try Corpus(
             sources, encoder: reading, parts: 2, minimumGenes: options.minimumGenes, options: ingestOptions,
@@ -118,7 +119,8 @@ struct PretrainRun {
     }
 
     private func weights(_ vocabulary: Vocabulary) throws -> BertWeights {
-        if let start { return start.weights }
+        // Of other heads' weights nothing would be learned; they would decay.
+        if let start { return try BertWeights(start.weights, heads: .languageModel) }
         let configuration = try configuration(
             vocabularySize: vocabulary.count, padding: vocabulary.pad.map { Int($0) })
         try Self.checkMemory(configuration)

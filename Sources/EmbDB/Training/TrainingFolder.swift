@@ -16,7 +16,7 @@ final class TrainingFolder {
 
     let path: String
     let state: State
-    private let descriptor: Int32
+    private let lock: FolderLock
     private let isMade: Bool
 
     var checkpoint: String { path + "/training.checkpoint" }
@@ -40,34 +40,23 @@ final class TrainingFolder {
             throw EmbDBError(
                 .storage, "the folder cannot be made (\(path)): check the place and its permissions, or name another")
         }
-        descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw EmbDBError(.storage, "the folder cannot be opened (\(path)): check its permissions, or name another")
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else {
-                throw EmbDBError(
-                    .storage,
-                    "the folder cannot be locked, \(String(cString: strerror(errno))) (\(path)): name one on a local disk"
-                )
-            }
-            throw EmbDBError(.locked, "a training is running in the folder (\(path)): wait for it, or name another")
-        }
+        lock = try FolderLock(path)
         state = try Self.state(path)
         if state != .complete { removePartialFiles() }
     }
 
-    deinit {
-        if isMade { rmdir(path) }
-        close(descriptor)
-    }
+    // A folder with anything in it stays.
+    deinit { if isMade { rmdir(path) } }
 
-    /// What a killed process had begun to write: nobody writes in the folder now.
-    private func removePartialFiles() {
+    /// Removes what a killed training had begun to write: no other one writes here now.
+    func removePartialFiles() {
         let tensors = [checkpoint, weights].map { $0 + Safetensors.partialEnding }
+        let starts = ["", "config.json", "held_out.tsv", Vocabulary.tableName, Vocabulary.mappingName].map {
+            $0 + ReplacedFile.partialMark
+        }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
             let file = path + "/" + name
-            if name.contains(ReplacedFile.partialMark) || tensors.contains(file) { unlink(file) }
+            if tensors.contains(file) || starts.contains(where: name.hasPrefix) { unlink(file) }
         }
     }
 
