@@ -85,7 +85,8 @@ extension Database {
             }
             try cells.finish(control: control)
             let annotation = Annotation(
-                labels: classes == nil ? options.labels : [CellClasses.name], classes: classes?.names ?? [], cells: annotated, cellsWithoutKnownGene: cells.withoutKnownGene,
+                labels: classes == nil ? options.labels : [CellClasses.name], classes: classes?.names ?? [],
+                cells: annotated, cellsWithoutKnownGene: cells.withoutKnownGene,
                 unknownBeyond: threshold,
                 model: try snapshot.model.map { try ModelSummary(StoredModel.record($0, in: transaction)) })
             if let target, let spilled {

@@ -85,7 +85,9 @@ struct Corpus {
                 "no gene is seen in \(minimum) cells that have enough genes: give more cells, or a lower --min-cells or "
                     + "--min-genes")
         }
-        let aliases = vocabulary.aliases.compactMap { key, token in vocabulary.entry(token).map { (key: key, id: $0.id) } }
+        let aliases = vocabulary.aliases.compactMap { key, token in
+            vocabulary.entry(token).map { (key: key, id: $0.id) }
+        }
         return try Vocabulary(genes: genes, v2: false, aliases: aliases)
     }
 }

@@ -54,11 +54,17 @@ public enum Training {
         try withEmbDBErrors {
             let run = try EvaluateRun(files, of: model, options: options, control: control)
             guard let folder else { return try run.perform { _, _ in } }
+            guard !OutputFile.isSamePlace(folder, model) else {
+                throw EmbDBError(
+                    .usage,
+                    "--out \(folder): in the model's folder lies what its own test showed: name another for this one")
+            }
             do {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             } catch {
                 throw EmbDBError(
-                    .storage, "the folder cannot be made (\(folder)): check the place and its permissions, or name another")
+                    .storage,
+                    "the folder cannot be made (\(folder)): check the place and its permissions, or name another")
             }
             return try run.perform { name, text in
                 var file = try OutputFile(folder + "/" + name)

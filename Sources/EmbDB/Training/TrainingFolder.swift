@@ -15,6 +15,7 @@ final class TrainingFolder {
 
     let path: String
     let state: State
+    private let isNew: Bool
     private let descriptor: Int32
 
     var checkpoint: String { path + "/training.checkpoint" }
@@ -30,6 +31,7 @@ final class TrainingFolder {
     ///   `storage`.
     init(_ path: String) throws(EmbDBError) {
         self.path = path
+        isNew = !FileManager.default.fileExists(atPath: path)
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
@@ -46,7 +48,11 @@ final class TrainingFolder {
         state = try Self.state(path)
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Of a training that failed before it wrote anything nothing is to be left; a folder with files in it stays.
+        if isNew { rmdir(path) }
+        close(descriptor)
+    }
 
     private static func state(_ path: String) throws(EmbDBError) -> State {
         let files = FileManager.default
@@ -60,7 +66,8 @@ final class TrainingFolder {
         }
         for name in ["config.json", "model.safetensors", "pytorch_model.bin", "vocabulary.tsv"]
         where files.fileExists(atPath: path + "/" + name) {
-            throw EmbDBError(.usage, "there is a model in the folder already, with \(name) (\(path)): name a new folder")
+            throw EmbDBError(
+                .usage, "there is a model in the folder already, with \(name) (\(path)): name a new folder")
         }
         return .new
     }
@@ -79,7 +86,8 @@ final class TrainingFolder {
     ///
     /// - Throws: ``EmbDBError/Code/storage``.
     func finish(
-        _ model: BertWeights, task: TrainingTask, vocabulary: Vocabulary, labels: [String] = [], dropout: Float, key: String
+        _ model: BertWeights, task: TrainingTask, vocabulary: Vocabulary, labels: [String] = [], dropout: Float,
+        key: String
     ) throws(EmbDBError) {
         try text(vocabulary.tableText(), Vocabulary.tableName)
         if !vocabulary.aliases.isEmpty { try text(vocabulary.mappingText(), Vocabulary.mappingName) }

@@ -14,7 +14,8 @@ enum EvaluationOutput {
                 .array(
                     confusion.classes.indices.map { index in
                         .object([
-                            ("class", .string(confusion.classes[index])), ("count", .integer(confusion.trueCount(of: index))),
+                            ("class", .string(confusion.classes[index])),
+                            ("count", .integer(confusion.trueCount(of: index))),
                             ("precision", .number(confusion.precision(of: index))),
                             ("recall", .number(confusion.recall(of: index))), ("f1", .number(confusion.f1(of: index))),
                         ])
@@ -53,7 +54,8 @@ enum EvaluationOutput {
             table.add(
                 confusion.classes[index],
                 "\(grouped(confusion.trueCount(of: index))), F1 \(decimal(confusion.f1(of: index), 3)), recall "
-                    + "\(decimal(confusion.recall(of: index), 3)), precision \(decimal(confusion.precision(of: index), 3))")
+                    + "\(decimal(confusion.recall(of: index), 3)), precision \(decimal(confusion.precision(of: index), 3))"
+            )
         }
         return table
     }
