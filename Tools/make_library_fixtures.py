@@ -168,6 +168,34 @@ def groups(folder):
     write(os.path.join(folder, "groups.h5ad"), matrix, obs, pd.DataFrame(index=ensembl(range(1, GENES + 1))))
 
 
+def labelled(folder):
+    """250 cells for classifiers, of six donors. `state` is told by the genes 1 to 20: 120 cells are healthy (11 to 20), 120
+    sick (1 to 10), 3 rare (both), 7 have no value. Of the others, the cells have much of the even genes and little of the odd
+    ones. `chance` is `state` dealt out anew."""
+    random = np.random.default_rng(7)
+    n = 250
+    states = random.permutation(np.repeat([0, 1, 2, 3], [120, 120, 3, 7]))
+    rates = np.where(np.arange(1, GENES + 1) % 2 == 0, 2.5, 0.35) * np.ones((n, 1))
+    rates[:, :20] = 0.2
+    rates[states != 0, :10] = 2.2
+    rates[(states == 0) | (states == 2), 10:20] = 2.2
+    matrix = np.minimum(random.poisson(rates), 255).astype(np.uint8)
+    state = np.array(["healthy", "sick", "rare", None], dtype=object)[states]
+    score = random.normal(size=n).round(3)
+    flag = states != 0
+    obs = pd.DataFrame({
+        "state": pd.Categorical(state),
+        "chance": pd.Categorical(random.permutation(state)),
+        "donor": pd.Categorical([f"d{d}" for d in random.integers(1, 7, n)]),
+        "stage": np.where(flag, 10, 9).astype(np.int64),
+        "flag": flag,
+        "score": score,
+        "tissue": pd.Categorical(["heart"] * n),
+        "well": np.arange(n).astype(np.int64),
+    }, index=[f"c{i}" for i in range(n)])
+    write(os.path.join(folder, "labelled.h5ad"), matrix, obs, pd.DataFrame(index=ensembl(range(1, GENES + 1))))
+
+
 def embedding(n, dimension):
     """Numbers that the tests compute too, exact in float32."""
     row, column = np.arange(n)[:, None], np.arange(dimension)[None, :]
@@ -217,5 +245,5 @@ if __name__ == "__main__":
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(
         os.path.dirname(__file__), "..", "Tests", "EmbDBTests", "Fixtures")
     os.makedirs(folder, exist_ok=True)
-    for make in (small, other, typed, floats, broken, large, groups, vectors, long):
+    for make in (small, other, typed, floats, broken, large, groups, labelled, vectors, long):
         make(folder)

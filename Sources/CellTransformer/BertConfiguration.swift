@@ -19,7 +19,7 @@ package struct BertConfiguration: Sendable, Equatable {
     /// Width between the two linear layers of a feed-forward block.
     package let feedForwardSize: Int
     /// Positions: the longest cell, in tokens.
-    package let maximumLength: Int
+    package private(set) var maximumLength: Int
     /// The function in the feed-forward blocks and the masked-gene head.
     package let activation: Activation
     /// Added to the variance in a layer norm.
@@ -76,6 +76,14 @@ package struct BertConfiguration: Sendable, Equatable {
         self.layerNormEpsilon = layerNormEpsilon
         self.tokenTypeCount = tokenTypeCount
         self.paddingToken = paddingToken
+    }
+
+    /// The same with fewer positions.
+    package func shortened(to length: Int) -> BertConfiguration {
+        precondition((1...maximumLength).contains(length), "a length that the model can read")
+        var result = self
+        result.maximumLength = length
+        return result
     }
 
     /// Numbers to learn, the masked-gene head included, which shares its matrix with the word embedding.

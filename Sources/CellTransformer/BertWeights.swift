@@ -68,9 +68,14 @@ package final class BertWeights: @unchecked Sendable {
 
     /// The encoder of a model, and its pooler if both have one, under other heads: what these have of their own starts as in
     /// a new model.
-    package convenience init(encoderOf weights: BertWeights, heads: BertHeads, seed: UInt64) {
-        let new = BertWeights(weights.configuration, heads: heads, seed: seed)
-        self.init(weights.configuration, layout: new.layout, file: weights.file) { parameter, values in
+    ///
+    /// - Parameter maximumLength: the first so many positions are taken over; nil: all.
+    package convenience init(
+        encoderOf weights: BertWeights, heads: BertHeads, maximumLength: Int? = nil, seed: UInt64
+    ) {
+        let configuration = weights.configuration.shortened(to: maximumLength ?? weights.configuration.maximumLength)
+        let new = BertWeights(configuration, heads: heads, seed: seed)
+        self.init(configuration, layout: new.layout, file: weights.file) { parameter, values in
             let isShared = parameter.name.hasPrefix("bert.")
             let known = isShared ? weights.parameter(parameter.name) : nil
             let source = known.map { weights.pointer($0.offset) } ?? new.pointer(parameter.offset)

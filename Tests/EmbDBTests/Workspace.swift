@@ -18,6 +18,9 @@ enum Fixture {
     static let large = path("large.h5ad")
     /// 201 cells; `well` has 201 values, `plate` 200.
     static let groups = path("groups.h5ad")
+    /// 250 cells of donors d1 … d6: `state` is healthy (120), sick (120), rare (3) or missing (7), `chance` the same dealt
+    /// out anew; `flag` and `stage` (9, 10) say whether a cell is healthy; genes of even number are much expressed.
+    static let labelled = path("labelled.h5ad")
 
     /// 120 cells without counts; embeddings in obsm: X_full, X_other (its rows turned round), X_short (5 columns), and
     /// broken ones.

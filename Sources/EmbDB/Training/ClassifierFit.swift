@@ -38,7 +38,8 @@ struct ClassifierFit {
             with: isWatched, atMost: min(Self.validationCells, options.maximumCells), seed: options.seed &+ 1)
         let weights = data.weights(options.classWeights, cells: cells, isLearned)
         let steps = (cells.count + options.batch - 1) / options.batch
-        let training = ModelTraining(start, task: data.task, options: trainingOptions(steps: steps * options.epochs, of: start.configuration))
+        let training = ModelTraining(
+            start, task: data.task, options: trainingOptions(steps: steps * options.epochs, of: start.configuration))
         var random = SeededRandom(seed: options.seed)
         var rows: [Row] = []
         var best: (loss: Double, epoch: Int, weights: BertWeights)?
@@ -49,12 +50,14 @@ struct ClassifierFit {
                 try control.checkCancelled("stopped; no model was written")
                 let batch = cells[start..<min(cells.count, start + options.batch)]
                 let examples = try batch.map { try data.example($0, isLearned, weights: weights).example }
-                let update = try training.update(examples, seed: SeededRandom.mixed(options.seed &+ UInt64(training.step)))
+                let update = try training.update(
+                    examples, seed: SeededRandom.mixed(options.seed &+ UInt64(training.step)))
                 sum += update.loss
                 rate = update.rate
                 control.progress(
                     .init(
-                        unit: "cells", phase: "training, \(name)", done: (epoch - 1) * cells.count + start + batch.count,
+                        unit: "cells", phase: "training, \(name)",
+                        done: (epoch - 1) * cells.count + start + batch.count,
                         total: options.epochs * cells.count, note: String(format: "loss %.3f", update.loss)))
             }
             let seen = try watched.isEmpty ? nil : loss(training, watched, isWatched, weights)
@@ -88,10 +91,11 @@ struct ClassifierFit {
         return result
     }
 
-    /// Mean loss over the things of some cells, and the share that has the largest logit.
+    /// Mean loss over the things of some cells, and the share that has the largest logit; nil if none of them counts, as
+    /// where nothing is learned of their classes.
     private func loss(
         _ training: ModelTraining, _ cells: [Int], _ isChosen: [Bool], _ weights: [Float]
-    ) throws -> (loss: Double, accuracy: Double) {
+    ) throws -> (loss: Double, accuracy: Double)? {
         var (sum, weight, hits, count) = (0.0, 0.0, 0, 0)
         for start in stride(from: 0, to: cells.count, by: options.batch) {
             try control.checkCancelled("stopped; no model was written")
@@ -105,7 +109,7 @@ struct ClassifierFit {
             hits += loss.hits
             count += examples.reduce(0) { $0 + $1.labels.count }
         }
-        return (weight > 0 ? sum / weight : .infinity, Double(hits) / Double(max(1, count)))
+        return weight > 0 ? (sum / weight, Double(hits) / Double(max(1, count))) : nil
     }
 
     /// Class probabilities of the things of `isTested`; of a gene the mean over the cells that have it. Things that are seen

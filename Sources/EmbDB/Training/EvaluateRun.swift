@@ -24,12 +24,15 @@ struct EvaluateRun {
         self.model = model
         guard let classifier = BertClassifier(model.weights, threads: options.threads) else {
             throw EmbDBError(
-                .model, "the model is no classifier (\(path)): give a folder that model finetune made, or another classifier")
+                .model,
+                "the model is no classifier (\(path)): give a folder that model finetune made, or another classifier")
         }
         self.classifier = classifier
         switch (options.task, classifier.isOfCells) {
-        case (.cell, false): throw EmbDBError(.usage, "the model tells genes apart (\(path)): give --classes instead of --label")
-        case (.gene, true): throw EmbDBError(.usage, "the model tells cells apart (\(path)): give --label instead of --classes")
+        case (.cell, false):
+            throw EmbDBError(.usage, "the model tells genes apart (\(path)): give --classes instead of --label")
+        case (.gene, true):
+            throw EmbDBError(.usage, "the model tells cells apart (\(path)): give --label instead of --classes")
         default: break
         }
         ingestOptions = options.corpus.ingestOptions(seed: options.seed, threads: options.threads)
@@ -49,13 +52,14 @@ struct EvaluateRun {
         case .cell(let label): try classifyCells(label, &found)
         case .gene(let path): try classifyGenes(path, &found)
         }
-        for (name, count) in found.leftOut.sorted(by: { $0.key < $1.key }) {
-            control.warning("\(name) (\(count)) is no class of the model and is left out")
+        if !found.leftOut.isEmpty {
+            control.warning("labels that are no class of the model are left out: " + ClassChoice.listed(found.leftOut))
         }
         guard !found.truth.isEmpty else {
             throw EmbDBError(
                 .nothingFound,
-                "nothing to evaluate: no label is a class of the model, which are \(model.labels.joined(separator: ", "))")
+                "nothing to evaluate: no label is a class of the model, which are \(model.labels.joined(separator: ", "))"
+            )
         }
         let predictions = try ClassifierPredictions(
             truth: found.truth, probabilities: found.probabilities, classes: model.labels)
@@ -93,11 +97,14 @@ struct EvaluateRun {
     }
 
     /// Calls `body` with the tokens of the selected cells, source by source.
-    private func forEachCell(_ body: (_ source: Int, _ row: Int, _ id: String, _ tokens: [UInt32]) throws -> Void) throws {
+    private func forEachCell(_ body: (_ source: Int, _ row: Int, _ id: String, _ tokens: [UInt32]) throws -> Void)
+        throws
+    {
         let total = sources.reduce(0) { $0 + $1.selected.population }
         var done = 0
         for (number, source) in sources.enumerated() {
-            let blocks = try BlockReader(source, .counts(model.encoder), metric: .cosine, options: ingestOptions).ahead()
+            let blocks = try BlockReader(source, .counts(model.encoder), metric: .cosine, options: ingestOptions)
+                .ahead()
             while let block = try blocks.next() {
                 for (offset, row) in block.rows.enumerated() where source.selected[row] {
                     try control.checkCancelled("stopped")
@@ -127,6 +134,7 @@ struct EvaluateRun {
     /// Of a gene the mean over all cells that have it.
     private func classifyGenes(_ path: String, _ found: inout Found) throws {
         let table = try GeneClasses(path, vocabulary: model.vocabulary)
+        table.warnOfUnknown(control)
         let labels = classifier.labelCount
         var sums: [UInt32: [Double]] = [:]
         var counts: [UInt32: Int] = [:]

@@ -16,6 +16,7 @@ public struct FinetuneOptions: Sendable {
         case none
     }
 
+    /// What is told apart, and where the classes are.
     public var task: Task
     /// Where the dictionaries lie if not in the model's folder or beside it.
     public var dictionaries: String?
@@ -41,16 +42,17 @@ public struct FinetuneOptions: Sendable {
     public var freezeLayers = 0
     /// How classes of different size count.
     public var classWeights = ClassWeights.balanced
-    /// Tokens read of a cell, at most; nil: what the model reads.
+    /// Tokens read of a cell, at most, and positions of the new model; nil: as many as the model has that is begun with.
     public var length: Int?
 
     /// An obs column (donor, say) whose values are never divided between learning and testing.
     public var group: String?
     /// Parts of a cross-validation; 1: one part is tested, see ``holdOut``.
     public var folds = 1
-    /// The share of cells, or genes, that are tested if ``folds`` is 1.
+    /// The share of cells, or genes, that are tested if ``folds`` is 1: as one of 2, 3, 4 … equal parts, whose share is
+    /// nearest.
     public var holdOut = 0.2
-    /// The share of the others whose loss says when to stop.
+    /// The share of the others whose loss says when to stop, divided alike.
     public var validation = 0.1
     /// A class with fewer cells, or genes, is left out.
     public var minimumOfClass = 10

@@ -27,25 +27,39 @@ struct FinetuneRun {
         guard options.freezeLayers <= start.configuration.layerCount else {
             throw EmbDBError(
                 .usage,
-                "--freeze-layers \(options.freezeLayers): the model has \(start.configuration.layerCount) layers: give no more")
+                "--freeze-layers \(options.freezeLayers): the model has \(start.configuration.layerCount) layers: give no more"
+            )
         }
         let length = options.length ?? start.configuration.maximumLength
         guard length <= start.configuration.maximumLength else {
             throw EmbDBError(
-                .usage, "--length \(length): the model reads \(start.configuration.maximumLength) tokens at most: give no more")
+                .usage,
+                "--length \(length): the model reads \(start.configuration.maximumLength) tokens at most: give no more")
+        }
+        guard length > start.vocabulary.specialsPerCell else {
+            throw EmbDBError(
+                .usage,
+                "--length \(length): the model's special tokens alone are \(start.vocabulary.specialsPerCell): give more"
+            )
+        }
+        if case .gene(let table) = options.task, OutputFile.isSamePlace(table, path + "/classes.tsv") {
+            throw EmbDBError(
+                .usage, "--classes: the folder's classes.tsv is written over the table (\(table)): name another folder")
         }
         let encoder = try RankValueEncoder(vocabulary: start.vocabulary, maximumLength: length)
         self.encoder = encoder
         ingestOptions = options.corpus.ingestOptions(seed: options.seed, threads: options.threads)
         let ingestOptions = ingestOptions
         var sources = try files.map {
-            try CellSource(path: $0, options: ingestOptions, reading: .counts(encoder), isHashed: false, control: control)
+            try CellSource(
+                path: $0, options: ingestOptions, reading: .counts(encoder), isHashed: false, control: control)
         }
         sources.drawSample(ingestOptions)
         self.sources = sources
         folder = try TrainingFolder(path)
         guard folder.state == .new else {
-            throw EmbDBError(.usage, "there is a trained or an unfinished model in the folder (\(path)): name a new folder")
+            throw EmbDBError(
+                .usage, "there is a trained or an unfinished model in the folder (\(path)): name a new folder")
         }
     }
 
@@ -55,15 +69,18 @@ struct FinetuneRun {
         case .cell(let label): data = try labelledCells(label)
         case .gene(let path): data = try labelledGenes(path)
         }
-        for (name, count) in data.leftOut.sorted(by: { $0.key < $1.key }) {
-            control.warning("class \(name) has \(count), fewer than --min-of-class \(options.minimumOfClass), and is left out")
+        if !data.leftOut.isEmpty {
+            control.warning(
+                "classes with fewer than --min-of-class \(options.minimumOfClass) are left out: "
+                    + ClassChoice.listed(data.leftOut))
         }
-        let parts = options.folds == 1 ? max(2, Int((1 / options.holdOut).rounded())) : options.folds
-        let folds = try split(data, Array(repeating: true, count: data.truth.count), into: parts, seed: options.seed)
+        let split = ClassifierSplit(data: data, options: options)
+        try split.check(control)
+        let (folds, parts) = try split.folds()
         var tested: [TestedFold] = []
         var fits: [ClassifierFit.Result] = []
-        for fold in 0..<(options.folds == 1 ? 1 : parts) {
-            let name = options.folds == 1 ? "one split" : "fold \(fold + 1) of \(parts)"
+        for fold in parts {
+            let name = options.folds == 1 ? "one split" : "fold \(fold + 1) of \(parts.count)"
             let fit = ClassifierFit(data: data, options: options, control: control, name: name)
             let result = try learn(fit, from: folds.map { $0 != fold })
             let found = try fit.predict(result.weights, folds.map { $0 == fold })
@@ -85,54 +102,37 @@ struct FinetuneRun {
 
     /// Learns from the things of `isUsed`, but for a part that says when to stop.
     private func learn(_ fit: ClassifierFit, from isUsed: [Bool]) throws -> ClassifierFit.Result {
-        let parts = max(2, Int((1 / options.validation).rounded()))
-        let watched = try split(fit.data, isUsed, into: parts, seed: options.seed &+ 1)
+        let isWatched = try ClassifierSplit(data: fit.data, options: options).watched(of: isUsed)
+        let isLearned = zip(isUsed, isWatched).map { $0 && !$1 }
+        let learned = Set(isLearned.indices.filter { isLearned[$0] }.map { fit.data.truth[$0] })
+        for (number, name) in fit.data.classes.enumerated() where !learned.contains(number) {
+            control.warning("there is nothing to learn class \(name) from (\(fit.name)): is it in one group alone?")
+        }
         let heads = BertHeads(pooler: fit.data.task.isOfCells, labels: fit.data.classes.count)
         return try fit.learn(
-            BertWeights(encoderOf: start.weights, heads: heads, seed: options.seed),
-            isUsed.indices.map { isUsed[$0] && watched[$0] != 0 }, stoppingBy: isUsed.indices.map { isUsed[$0] && watched[$0] == 0 })
-    }
-
-    /// The part of each thing of `isUsed`, −1 for others.
-    private func split(
-        _ data: LabelledCells, _ isUsed: [Bool], into parts: Int, seed: UInt64
-    ) throws -> [Int] {
-        let used = isUsed.indices.filter { isUsed[$0] }
-        var groups: [Int]?
-        if let all = data.groups {
-            let present = Set(used.map { all[$0] }).sorted()
-            guard present.count >= 2 else {
-                throw EmbDBError(
-                    .usage,
-                    "--group \(options.group ?? ""): there are too few values to divide: leave it out, or give more of them")
-            }
-            let number = Dictionary(present.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-            groups = used.map { number[all[$0]] ?? 0 }
-        }
-        if let groups, options.folds > 1, parts == options.folds, let last = groups.max(), last + 1 < parts {
-            throw EmbDBError(
-                .usage,
-                "--folds \(parts): there are \(last + 1) values of \(options.group ?? "") to divide: give at most so many folds")
-        }
-        let parts = groups.map { min(parts, ($0.max() ?? 0) + 1) } ?? parts
-        let folds = Folds.assign(classes: used.map { data.truth[$0] }, groups: groups, to: parts, seed: seed)
-        var result = [Int](repeating: -1, count: isUsed.count)
-        for (place, thing) in used.enumerated() { result[thing] = folds[place] }
-        return result
+            BertWeights(
+                encoderOf: start.weights, heads: heads, maximumLength: encoder.maximumLength, seed: options.seed),
+            isLearned, stoppingBy: isWatched)
     }
 
     // MARK: What is learned from
 
     private func labelledCells(_ label: String) throws -> LabelledCells {
         let columns = try sources.map { try ObsLabels(label, option: "--label", of: $0) }
-        let groupColumns = try options.group.map { name in try sources.map { try ObsLabels(name, option: "--group", of: $0) } }
+        let groupColumns = try options.group.map { name in
+            try sources.map { try ObsLabels(name, option: "--group", of: $0) }
+        }
         var (labels, groups, ids): ([String], [String], [String]) = ([], [], [])
+        var withoutGroup = 0
         let corpus = try Corpus(
             sources, encoder: encoder, parts: 1, options: ingestOptions, folder: folder.path, control: control
         ) { source, row, id in
             guard let label = columns[source][row] else { return nil }
             if let groupColumns {
-                guard let group = groupColumns[source][row] else { return nil }
+                guard let group = groupColumns[source][row] else {
+                    withoutGroup += 1
+                    return nil
+                }
                 groups.append(group)
             }
             labels.append(label)
@@ -140,8 +140,12 @@ struct FinetuneRun {
             return 0
         }
         warn(corpus)
+        if withoutGroup > 0 {
+            control.warning("\(withoutGroup) cells have no value of \(options.group ?? "") and are left out")
+        }
         return try LabelledCells(
-            corpus, encoder: encoder, labels: labels, ids: ids, groups: options.group == nil ? nil : groups, options: options)
+            corpus, encoder: encoder, labels: labels, ids: ids, groups: options.group == nil ? nil : groups,
+            options: options)
     }
 
     private func labelledGenes(_ path: String) throws -> LabelledCells {
@@ -149,11 +153,7 @@ struct FinetuneRun {
             throw EmbDBError(.usage, "--group: with --task gene it is genes that are divided: leave it out")
         }
         let table = try GeneClasses(path, vocabulary: encoder.vocabulary)
-        if !table.unknown.isEmpty {
-            control.warning(
-                "genes that are not in the model's vocabulary are left out (\(table.unknown.count)): "
-                    + "\(table.unknown.prefix(5).joined(separator: ", "))\(table.unknown.count > 5 ? ", …" : "") (\(path))")
-        }
+        table.warnOfUnknown(control)
         let corpus = try Corpus(
             sources, encoder: encoder, parts: 1, options: ingestOptions, folder: folder.path, control: control
         ) { _, _, _ in 0 }
@@ -169,22 +169,9 @@ struct FinetuneRun {
     // MARK: What comes out
 
     private func write(_ data: LabelledCells, _ tested: [TestedFold], _ fits: [ClassifierFit.Result]) throws {
-        var log = TabSeparated.row([
-            "fold", "epoch", "step", "loss", "learning_rate", "validation_loss", "validation_accuracy",
-        ])
-        for (number, fit) in fits.enumerated() {
-            let name = number < tested.count ? String(number + 1) : "all"
-            for row in fit.rows {
-                let watched = row.watched.map { [$0.loss, $0.accuracy] }?.map { String(format: "%.5f", $0) } ?? ["", ""]
-                log += TabSeparated.row(
-                    [
-                        name, String(row.epoch), String(row.step), String(format: "%.5f", row.loss),
-                        String(format: "%.6e", row.rate),
-                    ] + watched)
-            }
-        }
-        try folder.text(log, "training.tsv")
-        try EvaluationFiles(tested, names: data.names, what: data.task.isOfCells ? "cell" : "gene").write { name, text in
+        try folder.text(ClassifierFit.log(fits, tested: tested.count), "training.tsv")
+        try EvaluationFiles(tested, names: data.names, what: data.task.isOfCells ? "cell" : "gene").write {
+            name, text in
             try folder.text(text, name)
         }
         guard let last = fits.last else { return }
@@ -200,11 +187,10 @@ struct FinetuneRun {
         guard let summary = FoldSummary(folds) else {
             throw EmbDBError(.nothingFound, "nothing was tested: give more cells")
         }
-        var counts = [Int](repeating: 0, count: data.classes.count)
-        for label in data.truth { counts[label] += 1 }
         return FinetuneReport(
             model: try ModelFolder.load(folder.path, dictionaries: nil, warning: control.warning).summary,
-            task: data.task.isOfCells ? "cell" : "gene", classes: data.classes, counts: counts, cells: data.cells.count,
+            task: data.task.isOfCells ? "cell" : "gene", classes: data.classes, counts: data.counts,
+            cells: data.cells.count,
             leftOut: data.leftOut, folds: folds, summary: summary, epochs: fits.map(\.epochs),
             seconds: Double(DispatchTime.now().uptimeNanoseconds - began.uptimeNanoseconds) * 1e-9)
     }

@@ -1,14 +1,14 @@
 internal import Numerics
 
 /// Which part of a cross-validation something is tested in.
-enum Folds {
+package enum Folds {
     /// Deals things out to `count` parts, so that each class is spread evenly: by turns, in an order that the seed shuffles.
     ///
     /// - Parameters:
     ///   - classes: class of each, from 0.
     ///   - groups: group of each, from 0; a group (a donor's cells) goes as a whole, the largest first, each to the part where
     ///     it disturbs the balance of the classes least; nil: each for itself.
-    static func assign(classes: [Int], groups: [Int]? = nil, to count: Int, seed: UInt64) -> [Int] {
+    package static func assign(classes: [Int], groups: [Int]? = nil, to count: Int, seed: UInt64) -> [Int] {
         var random = SeededRandom(seed: seed)
         if let groups { return assign(groups, classes, to: count, &random) }
         var folds = [Int](repeating: 0, count: classes.count)
@@ -23,6 +23,29 @@ enum Folds {
             }
         }
         return folds
+    }
+
+    /// The part that has the share of each class that is nearest to `share`, the first of equal ones; nil if fewer than two
+    /// parts have anything. Groups differ in size: the first part may hold nearly all.
+    ///
+    /// - Parameter folds: part of each; what is in none (−1) does not count.
+    package static func part(nearest share: Double, _ folds: [Int], classes: [Int]) -> Int? {
+        let classCount = (classes.max() ?? 0) + 1
+        var parts: [Int: [Double]] = [:]
+        var totals = [Double](repeating: 0, count: classCount)
+        for (fold, label) in zip(folds, classes) where fold >= 0 {
+            parts[fold, default: [Double](repeating: 0, count: classCount)][label] += 1
+            totals[label] += 1
+        }
+        guard parts.count >= 2 else { return nil }
+        let costs = parts.map { fold, counts in
+            let cost = zip(counts, totals).reduce(0.0) { sum, pair in
+                let miss = pair.1 > 0 ? pair.0 / pair.1 - share : 0
+                return sum + miss * miss
+            }
+            return (cost: cost, fold: fold)
+        }
+        return costs.min { ($0.cost, $0.fold) < ($1.cost, $1.fold) }?.fold
     }
 
     private static func assign(

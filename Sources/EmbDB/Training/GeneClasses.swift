@@ -8,11 +8,14 @@ struct GeneClasses {
     private(set) var classes: [UInt32: String] = [:]
     /// Genes that the vocabulary does not know.
     private(set) var unknown: [String] = []
+    private let path: String
 
     /// - Throws: ``EmbDBError/Code/input`` with file and line.
     init(_ path: String, vocabulary: Vocabulary) throws(EmbDBError) {
+        self.path = path
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw EmbDBError(.input, "the table of classes cannot be read (\(path)): check the path and its permissions")
+            throw EmbDBError(
+                .input, "the table of classes cannot be read (\(path)): check the path and its permissions")
         }
         guard let text = String(data: data, encoding: .utf8) else {
             throw EmbDBError(.input, "the table of classes is no text in UTF-8 (\(path)): save it as such")
@@ -22,6 +25,13 @@ struct GeneClasses {
         for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             if line.isEmpty || line.hasPrefix("#") { continue }
             guard hasHeader else {
+                let first = line.split(separator: "\t", omittingEmptySubsequences: false).first ?? ""
+                guard (try? vocabulary.token(forGene: first.trimmingCharacters(in: .whitespaces))) == nil else {
+                    throw EmbDBError(
+                        .input,
+                        "the first line is a gene's, \(first) (\(path), line \(number + 1)): put a header above it, as "
+                            + "gene and class, separated by a tab")
+                }
                 hasHeader = true
                 continue
             }
@@ -55,5 +65,12 @@ struct GeneClasses {
                     + "separated by a tab"
                     + (unknown.isEmpty ? "" : "; unknown: \(unknown.prefix(3).joined(separator: ", "))"))
         }
+    }
+
+    func warnOfUnknown(_ control: Control) {
+        guard !unknown.isEmpty else { return }
+        control.warning(
+            "genes that are not in the model's vocabulary are left out (\(unknown.count)): "
+                + "\(unknown.prefix(5).joined(separator: ", "))\(unknown.count > 5 ? ", …" : "") (\(path))")
     }
 }

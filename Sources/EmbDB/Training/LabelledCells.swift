@@ -91,6 +91,13 @@ struct LabelledCells {
         self.thingOfToken = thingOfToken
     }
 
+    /// Things of each class.
+    var counts: [Int] {
+        var counts = [Int](repeating: 0, count: classes.count)
+        for label in truth { counts[label] += 1 }
+        return counts
+    }
+
     /// Cells in which some of the things are seen, at most `limit` of them, drawn by the seed.
     func cells(with isChosen: [Bool], atMost limit: Int, seed: UInt64) -> [Int] {
         let found = thingsOfCell.indices.filter { cell in thingsOfCell[cell].contains { isChosen[Int($0)] } }
@@ -149,12 +156,17 @@ struct ClassChoice {
         leftOut = counts.filter { $0.value < minimum }
         number = Dictionary(classes.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         guard classes.count >= 2 else {
-            let found = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(5)
-                .map { "\($0.key) \($0.value)" }.joined(separator: ", ")
             throw EmbDBError(
                 .nothingFound,
-                "fewer than two classes have \(minimum) \(what) (\(found.isEmpty ? "there are none" : found)): take another "
-                    + "column or table, more cells, or a lower --min-of-class")
+                "fewer than two classes have \(minimum) \(what) (\(counts.isEmpty ? "there are none" : Self.listed(counts))): "
+                    + "take another column or table, more cells, or a lower --min-of-class")
         }
+    }
+
+    /// The largest five with their sizes, for messages: there may be thousands.
+    static func listed(_ counts: [String: Int]) -> String {
+        let largest = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(5)
+        return largest.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
+            + (counts.count > 5 ? " and \(counts.count - 5) more" : "")
     }
 }

@@ -54,6 +54,11 @@ public enum Training {
         try withEmbDBErrors {
             let run = try EvaluateRun(files, of: model, options: options, control: control)
             guard let folder else { return try run.perform { _, _ in } }
+            guard !OutputFile.isSamePlace(folder, model) else {
+                throw EmbDBError(
+                    .usage,
+                    "--out \(folder): in the model's folder lies what its own test showed: name another for this one")
+            }
             do {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             } catch {

@@ -42,7 +42,6 @@ final class TrainingFolder {
         }
         lock = try FolderLock(path)
         state = try Self.state(path)
-        if state != .complete { removePartialFiles() }
     }
 
     // A folder with anything in it stays.

@@ -33,7 +33,10 @@ struct Annotate: ParsableCommand {
     @Argument(help: "The database file.", completion: .database) var database: String
     @Argument(help: "The cells to label: .h5ad, .loom, 10x .h5 or the folder of a 10x matrix.mtx.", completion: .file())
     var file: String
-    @Option(name: .customLong("label"), help: "obs column to take labels from; may be given several times (default: the classes of a fine-tuned model).")
+    @Option(
+        name: .customLong("label"),
+        help: "obs column to take labels from; may be given several times (default: the classes of a fine-tuned model)."
+    )
     var labels: [String] = []
     @Option(name: .customShort("k"), help: "Neighbors that vote.") var k = 15
     @Option(help: "majority, distance or prior.") var vote = AnnotateOptions.Vote.majority

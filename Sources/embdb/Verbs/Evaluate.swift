@@ -62,6 +62,7 @@ struct Evaluate: ParsableCommand {
             table: EvaluationOutput.table([report.scores], summary))
         output.summary(
             "\(counted(report.scores.count, report.task)) in \(duration(report.seconds)); expected calibration error "
-                + decimal(report.calibration.expectedError, 3) + (out.map { "; tables and figures are in \($0)" } ?? ""))
+                + decimal(report.calibration.expectedError, 3) + (out.map { "; tables and figures are in \($0)" } ?? "")
+        )
     }
 }

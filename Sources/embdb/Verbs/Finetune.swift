@@ -44,11 +44,14 @@ struct Finetune: ParsableCommand {
     @Option(help: "The first so many layers stay as they are.") var freezeLayers = 0
     @Option(help: "How classes count: balanced (all alike) or none (all examples alike).")
     var classWeights = FinetuneOptions.ClassWeights.balanced
-    @Option(help: "Tokens read of a cell, at most (default: what the model reads).") var length: Int?
-    @Option(help: "obs column (donor, say) whose values are not divided between learning and testing.") var group: String?
+    @Option(help: "Tokens read of a cell, at most, in training and by the new model (default: what --from reads).")
+    var length: Int?
+    @Option(help: "obs column (donor, say) whose values are not divided between learning and testing.") var group:
+        String?
     @Option(help: "Parts of a cross-validation; 1: one part is tested.") var folds = 1
-    @Option(help: "Share of cells, or genes, that are tested, with --folds 1.") var holdOut = 0.2
-    @Option(help: "Share of the others that says when to stop.") var validation = 0.1
+    @Option(help: "Share of cells, or genes, that are tested, with --folds 1: the nearest of 1/2, 1/3, 1/4 …")
+    var holdOut = 0.2
+    @Option(help: "Share of the others that says when to stop: the nearest of 1/2, 1/3, 1/4 …") var validation = 0.1
     @Option(help: "A class with fewer cells, or genes, is left out.") var minOfClass = 10
     @Option(help: "So many cells of a class, drawn by --seed (default: all).") var maxOfClass: Int?
     @Option(help: "So many cells that have the genes, drawn by --seed; for --task gene.") var maxCells = 10_000
@@ -59,7 +62,9 @@ struct Finetune: ParsableCommand {
     func validate() throws {
         switch task {
         case .cell:
-            guard label != nil else { throw ValidationError("--task cell: name the obs column of the classes by --label") }
+            guard label != nil else {
+                throw ValidationError("--task cell: name the obs column of the classes by --label")
+            }
             if classes != nil { throw ValidationError("--classes: that is for --task gene") }
         case .gene:
             guard classes != nil else { throw ValidationError("--task gene: name the table of genes by --classes") }
