@@ -32,7 +32,10 @@ struct ClassifierSplit {
         let parts = options.folds == 1 ? Self.parts(of: options.holdOut) : options.folds
         let folds = try split(Array(repeating: true, count: data.truth.count), into: parts, seed: options.seed)
         guard options.folds == 1 else { return (folds, Array(0..<parts)) }
-        return (folds, Folds.part(nearest: options.holdOut, folds, classes: data.truth).map { [$0] } ?? [])
+        guard let tested = Folds.part(nearest: options.holdOut, folds, classes: data.truth) else {
+            throw EmbDBError(.nothingFound, "there is too little to divide for a test: give more cells")
+        }
+        return (folds, [tested])
     }
 
     /// Which things of `isUsed` say when to stop.

@@ -92,6 +92,7 @@ struct FinetuneRun {
                         classes: data.classes)))
             fits.append(result)
         }
+        warn("nothing was tested of", data, lacking: Set(tested.flatMap(\.predictions.truth)))
         if options.folds > 1 {
             let fit = ClassifierFit(data: data, options: options, control: control, name: "all of them")
             fits.append(try learn(fit, from: folds.map { _ in true }))
@@ -105,14 +106,22 @@ struct FinetuneRun {
         let isWatched = try ClassifierSplit(data: fit.data, options: options).watched(of: isUsed)
         let isLearned = zip(isUsed, isWatched).map { $0 && !$1 }
         let learned = Set(isLearned.indices.filter { isLearned[$0] }.map { fit.data.truth[$0] })
-        for (number, name) in fit.data.classes.enumerated() where !learned.contains(number) {
-            control.warning("there is nothing to learn class \(name) from (\(fit.name)): is it in one group alone?")
-        }
+        warn("there is nothing to learn from (\(fit.name)) of", fit.data, lacking: learned)
         let heads = BertHeads(pooler: fit.data.task.isOfCells, labels: fit.data.classes.count)
         return try fit.learn(
             BertWeights(
                 encoderOf: start.weights, heads: heads, maximumLength: encoder.maximumLength, seed: options.seed),
             isLearned, stoppingBy: isWatched)
+    }
+
+    /// A group may hold all cells of a class, and a small class is not in every part.
+    private func warn(_ text: String, _ data: LabelledCells, lacking present: Set<Int>) {
+        let lacking = data.classes.indices.filter { !present.contains($0) }
+        guard !lacking.isEmpty else { return }
+        let counts = data.counts
+        control.warning(
+            "\(text) some classes, what is said of them means nothing: "
+                + ClassChoice.listed(Dictionary(uniqueKeysWithValues: lacking.map { (data.classes[$0], counts[$0]) })))
     }
 
     // MARK: What is learned from
@@ -140,6 +149,12 @@ struct FinetuneRun {
             return 0
         }
         warn(corpus)
+        let again = ids.count - Set(ids).count
+        if again > 0 {
+            control.warning(
+                "\(again) cells have an id that another one has: if they are the same cells, the test is told what it asks"
+            )
+        }
         if withoutGroup > 0 {
             control.warning("\(withoutGroup) cells have no value of \(options.group ?? "") and are left out")
         }

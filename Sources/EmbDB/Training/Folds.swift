@@ -73,7 +73,9 @@ package enum Folds {
                     return totals[label] > 0 ? sum + new * (2 * here + new) / (totals[label] * totals[label]) : sum
                 }
             }
-            let best = costs.indices.min { (costs[$0], $0) < (costs[$1], $1) } ?? 0
+            // Of equal ones the smallest, so that none stays empty: a group of a class that a part lacks costs nothing there.
+            let full = filled.map { $0.reduce(0, +) }
+            let best = costs.indices.min { (costs[$0], full[$0], $0) < (costs[$1], full[$1], $1) } ?? 0
             foldOfGroup[group] = best
             for label in 0..<classCount { filled[best][label] += sizes[group][label] }
         }

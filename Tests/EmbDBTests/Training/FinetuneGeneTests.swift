@@ -70,7 +70,8 @@ struct FinetuneGeneTests {
             space.refused(code, words, .gene(classes: space.path("genes.tsv")))
         }
         let all = (21...60).map { "GENE\($0)\t\($0 % 2)\n" }.joined()
-        try refused(.input, ["GENE21", "1 and 0", "lines 2 and 42"], "gene\tclass\n" + all + "ENSG00000000021\t0\n")
+        try refused(
+            .input, ["ENSG00000000021", "1 and 0", "lines 2 and 42"], "gene\tclass\n" + all + "ENSG00000000021\t0\n")
         try refused(.input, ["no gene and class", "line 2"], "gene\tclass\nGENE1\n")
         try refused(.input, ["no gene and class", "line 3"], "gene\tclass\nGENE1\ta\nGENE2\t\n")
         try refused(
@@ -79,7 +80,7 @@ struct FinetuneGeneTests {
         // Without a header the first gene would be lost, and nobody would know.
         try refused(.input, ["GENE21", "line 1", "header"], all)
         try refused(
-            .nothingFound, ["(20)", "--min-of-class 10"],
+            .nothingFound, ["0 (40)", "--min-of-class"],
             "gene\tclass\n" + all.replacingOccurrences(of: "\t1", with: "\t0"))
         try Data([0x67, 0x09, 0xff, 0xfe, 0x0a]).write(to: URL(fileURLWithPath: space.path("genes.tsv")))
         space.refused(.input, ["UTF-8"], .gene(classes: space.path("genes.tsv")))

@@ -66,31 +66,6 @@ struct FinetuneTests {
         space.refused(.input, ["lacks.h5ad"], files: [space.path("lacks.h5ad")])
     }
 
-    @Test("--group: no donor is in both parts, and the part to test has about the share")
-    func groups() throws {
-        let space = try Workspace()
-        let donors = try space.truth("donor")
-        try space.finetune("folds") {
-            $0.group = "donor"
-            $0.folds = 3
-        }
-        let rows = try Predictions(space.path("folds")).rows
-        #expect(rows.count == 240)
-        for donor in Set(donors.values) {
-            #expect(Set(rows.filter { donors[$0.name] == donor }.map(\.fold)).count == 1, "\(donor)")
-        }
-        #expect(Set(rows.map(\.fold)) == ["1", "2", "3"])
-        try space.finetune("one") { $0.group = "donor" }
-        let tested = Set(try Predictions(space.path("one")).rows.map { donors[$0.name] })
-        #expect((1...2).contains(tested.count))
-        #expect((25...75).contains(try Predictions(space.path("one")).rows.count))
-        space.refused(.usage, ["--folds 7", "6 values of donor"]) {
-            $0.group = "donor"
-            $0.folds = 7
-        }
-        space.refused(.usage, ["--group tissue", "too few"]) { $0.group = "tissue" }
-    }
-
     @Test("the same bytes for any number of threads, and every time; another seed gives others")
     func threads() throws {
         let space = try Workspace()
@@ -139,7 +114,7 @@ struct FinetuneTests {
             try space.finetune(name) {
                 $0.minimumOfClass = 3
                 $0.folds = 2
-                $0.epochs = 1
+                $0.epochs = 2
                 $0.classWeights = weights
             }
             let found = try Predictions(space.path(name))
@@ -191,24 +166,6 @@ struct FinetuneTests {
         let v2 = try Workspace(isV2: true)
         v2.refused(.usage, ["--length 2", "special tokens"]) { $0.length = 2 }
         #expect(try v2.finetune("short") { $0.length = 3 }.model.maximumLength == 3)
-    }
-
-    @Test("more folds than there are cells are refused, a class that is not in all of them is named")
-    func folds() throws {
-        let space = try Workspace()
-        space.refused(.usage, ["--folds 50", "20 cells"]) {
-            $0.maximumOfClass = 10
-            $0.folds = 50
-        }
-        let warnings = Log()
-        let report = try space.finetune("tuned", warnings: warnings) {
-            $0.minimumOfClass = 1
-            $0.maximumOfClass = 10
-            $0.folds = 4
-            $0.epochs = 1
-        }
-        #expect(report.folds.reduce(0) { $0 + $1.count } == 23)
-        #expect(warnings.lines.contains { $0.contains("not in all of them: rare (3)") }, "\(warnings.lines)")
     }
 
     @Test("stopped: an error, no folder, and the same call works")

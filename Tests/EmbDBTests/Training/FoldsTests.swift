@@ -44,6 +44,9 @@ struct FoldsTests {
         let classes = [0, 0, 0, 1, 1, 1, 0, 0, 1, 1]
         let folds = Folds.assign(classes: classes, groups: groups, to: 2, seed: 1)
         for part in 0..<2 { #expect(Set(zip(folds, classes).filter { $0.0 == part }.map(\.1)) == [0, 1]) }
+        // With a part for each group, none is empty.
+        #expect(Set(Folds.assign(classes: classes, groups: groups, to: 4, seed: 1)).count == 4)
+        #expect(Set(Folds.assign(classes: [0, 0, 1], groups: [0, 0, 1], to: 2, seed: 1)).count == 2)
     }
 
     @Test("more parts than there are groups, or things, leave parts empty")
