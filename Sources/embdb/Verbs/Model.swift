@@ -45,7 +45,11 @@ struct ModelInfo: ParsableCommand {
         table.add("kind", model.summary.kind)
         table.add("head", model.head ?? "none: the encoder alone")
         for (number, label) in model.labels.enumerated() { table.add("label \(number)", label) }
-        table.add("weights", model.summary.isUntrained ? "random numbers from a seed: untrained" : "from the folder")
+        table.add(
+            "weights",
+            model.summary.isUntrained
+                ? "random numbers from a seed: untrained"
+                : model.files.isEmpty ? "inside the program" : "from the folder")
         table.add("layers", .integer(model.summary.layers))
         table.add("hidden size", .integer(model.summary.hiddenSize))
         table.add("attention heads", .integer(model.summary.heads))

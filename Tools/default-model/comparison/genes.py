@@ -20,6 +20,11 @@ standardised features, the penalty chosen inside of the training genes; 5 strati
 something where it adds to expression."""
 
 
+def log_odds(shares):
+    """A regression that tells its training genes apart for sure would give infinite ones."""
+    return logit(np.clip(shares, 1e-6, 1 - 1e-6))
+
+
 def compare_genes(context, files, folds_file):
     """`files`: the cells that the genes are measured in."""
     context.report.heading("Dosage-sensitive or tolerant of loss")
@@ -119,8 +124,8 @@ def plain(values):
 def stacked(values, measured, is_positive):
     """What is measured, and what a regression on `values` says of a gene that it has not been fitted on."""
     def features(train, test):
-        known = logit(out_of_fold(values[train], is_positive[train]))
-        new = logit(probabilities(values[train], is_positive[train], values[test]))
+        known = log_odds(out_of_fold(values[train], is_positive[train]))
+        new = log_odds(probabilities(values[train], is_positive[train], values[test]))
         return np.column_stack([measured[train], known]), np.column_stack([measured[test], new])
 
     return features
