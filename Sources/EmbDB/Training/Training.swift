@@ -30,7 +30,12 @@ public enum Training {
     /// Of what is not tested, a part is held out to say when to stop. With ``FinetuneOptions/folds`` above 1, each part is
     /// tested once by a model that learned from the others, and the model that is written learned from all.
     ///
-    /// - Parameter model: a model folder, or "default".
+    /// - Parameters:
+    ///   - files: of counts, as an ingest takes them.
+    ///   - model: a model folder, or "default".
+    ///   - folder: is made; with a model in it already it is refused.
+    ///   - options: what is told apart, and how it is learned.
+    ///   - control: told of every step and asked whether to stop.
     /// - Throws: ``EmbDBError`` `usage`, `input`, `model`, `nothingFound`, `storage`, `locked`, `cancelled`; nothing is left
     ///   of a training that failed.
     public static func finetune(
@@ -45,7 +50,12 @@ public enum Training {
     /// How well a classifier tells labelled cells, or genes, apart; with tables and figures in `folder`, which is made if it is
     /// not there. It is for the caller to see to it that the model has not learned from them.
     ///
-    /// - Parameter model: the folder of a classifier.
+    /// - Parameters:
+    ///   - files: of counts, as an ingest takes them.
+    ///   - model: the folder of a classifier.
+    ///   - options: where the true classes are.
+    ///   - folder: where tables and figures go; nil: nowhere.
+    ///   - control: told of every cell and asked whether to stop.
     /// - Throws: ``EmbDBError`` `usage`, `input`, `model`, `nothingFound`, `storage`, `cancelled`.
     public static func evaluate(
         _ files: [String], of model: String, options: EvaluateOptions, writingTo folder: String? = nil,
