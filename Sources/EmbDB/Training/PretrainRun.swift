@@ -9,7 +9,7 @@ struct PretrainRun {
     let options: PretrainOptions
     let control: Control
     let folder: TrainingFolder
-    private let sources: [CellSource]
+    private var sources: [CellSource]
     /// The model that is gone on from.
     private let start: EmbeddingModel?
     /// What the files are read with.
@@ -82,6 +82,8 @@ struct PretrainRun {
         var corpus = try Corpus(
             sources, encoder: reading, heldOut: options.holdOut, minimumGenes: options.minimumGenes,
             options: ingestOptions, folder: folder.path, control: control)
+        // A training may last for days, and each open file has a process and its obs in memory.
+        sources = []
         try refuseNothing(corpus)
         let vocabulary = try start?.vocabulary ?? corpus.ownVocabulary(minimum: options.minimumCells)
         if start == nil {
