@@ -110,6 +110,19 @@ struct PretrainTests {
         #expect(try bench.pretrain("new", also: ["--resume"])["complete_before"].bool == false)
     }
 
+    @Test("the files are closed before it learns")
+    func closedFiles() throws {
+        let process = try bench.startUntilCheckpoint("model")
+        #expect(process.children.isEmpty, "\(process.children)")
+        process.send(SIGKILL)
+        _ = try process.wait()
+        // While they are read, each has a process.
+        let reading = try CommandLineTool.embdb.start(bench.arguments("other", TrainingBench.slow))
+        var seen = false
+        while !seen, !reading.hasEnded { seen = !reading.children.isEmpty }
+        #expect(seen)
+    }
+
     @Test("a cell that has none of the new model's genes is left out")
     func unknownCells() throws {
         // EGFR and BRCA1, which no cell of the other file has: two genes are too few for medians, so they get no token.

@@ -15,6 +15,16 @@ public final class RunningCommand {
     private let start = DispatchTime.now()
     private var exitCode: Int32?
 
+    /// The processes that it has started and that still run, by name.
+    public var children: [String] {
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return processes.compactMap { process in
+            let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+            guard let status, status.contains("PPid:\t\(pid)\n") else { return nil }
+            return status.firstMatch(of: /Name:\t(.*)/).map { String($0.1) }
+        }
+    }
+
     /// Seconds since the start.
     public var seconds: Double { Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9 }
 

@@ -10,7 +10,7 @@ struct PretrainRun {
     let options: PretrainOptions
     let control: Control
     let folder: TrainingFolder
-    private let sources: [CellSource]
+    private var sources: [CellSource]
     /// The model that is gone on from.
     private let start: EmbeddingModel?
     /// What the files are read with.
@@ -72,11 +72,13 @@ struct PretrainRun {
         var corpus = try Corpus(
             sources, encoder: reading, parts: 2, minimumGenes: options.minimumGenes, options: ingestOptions,
             folder: folder.path, control: control
-        ) { number, _, id in
+        ) { [sources] number, _, id in
             guard isHeldOut(id) else { return 0 }
             heldOut.append((sources[number].path, id))
             return 1
         }
+        // A training may last for days, and each open file has a process and its obs in memory.
+        sources = []
         try refuseNothing(corpus)
         let vocabulary = try start?.vocabulary ?? corpus.ownVocabulary(minimum: options.minimumCells)
         if start == nil {
