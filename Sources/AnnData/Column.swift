@@ -164,7 +164,8 @@ extension Column {
     /// In slices; `result` holds all rows afterwards.
     private func read(_ dataset: DatasetInfo, _ rows: Range<Int>, _ result: inout [Int]) throws(AnnDataError) {
         var slice: [Int] = []
-        result.reserveCapacity(rows.count)
+        // A damaged file may claim any number of rows.
+        result.reserveCapacity(min(rows.count, CountReader.defaultSlice))
         for start in stride(from: rows.lowerBound, to: rows.upperBound, by: CountReader.defaultSlice) {
             try elements.read(
                 dataset, start: [start], count: [min(CountReader.defaultSlice, rows.upperBound - start)], into: &slice)
@@ -174,7 +175,8 @@ extension Column {
 
     private func read(_ dataset: DatasetInfo, _ rows: Range<Int>, _ result: inout [Double]) throws(AnnDataError) {
         var slice: [Double] = []
-        result.reserveCapacity(rows.count)
+        // A damaged file may claim any number of rows.
+        result.reserveCapacity(min(rows.count, CountReader.defaultSlice))
         for start in stride(from: rows.lowerBound, to: rows.upperBound, by: CountReader.defaultSlice) {
             try elements.read(
                 dataset, start: [start], count: [min(CountReader.defaultSlice, rows.upperBound - start)], into: &slice)

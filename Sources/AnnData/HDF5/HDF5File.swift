@@ -157,7 +157,8 @@ package final class HDF5File: @unchecked Sendable {
     /// The texts of a part of a one-dimensional dataset.
     package func readStrings(_ dataset: DatasetInfo, _ range: Range<Int>) throws(AnnDataError) -> [String] {
         var texts: [String] = []
-        texts.reserveCapacity(range.count)
+        // A damaged file may claim any number: what comes is believed.
+        texts.reserveCapacity(min(range.count, 1 << 16))
         var slice = 8192
         var start = range.lowerBound
         while start < range.upperBound {
