@@ -23,21 +23,10 @@ package struct TrainingExample: Sendable, Equatable {
     }
 }
 
-/// The cells that a model learns from: in memory, or on a disk where there are more than memory holds.
+/// The cells that a model learns from, wherever they are: there may be more of them than memory holds.
 package protocol TrainingCells {
     var count: Int { get }
     /// How many tokens a cell has, or about so many: cells of like length learn together.
     func length(_ cell: Int) -> Int
     func tokens(_ cell: Int) throws -> [UInt32]
-}
-
-/// Cells in memory.
-package struct CellsInMemory: TrainingCells {
-    private let cells: [[UInt32]]
-
-    package init(_ cells: [[UInt32]]) { self.cells = cells }
-
-    package var count: Int { cells.count }
-    package func length(_ cell: Int) -> Int { cells[cell].count }
-    package func tokens(_ cell: Int) -> [UInt32] { cells[cell] }
 }

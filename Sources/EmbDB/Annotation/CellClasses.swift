@@ -1,5 +1,4 @@
 internal import CellTransformer
-internal import LMDBStore
 internal import Numerics
 
 /// The classes of cells that a database's fine-tuned model tells apart.
@@ -10,18 +9,12 @@ struct CellClasses {
     let names: [String]
     private let weights: BertWeights
 
-    /// nil if they are not asked for.
-    ///
-    /// - Throws: ``EmbDBError/Code/usage`` if the database has no such model.
-    init?(
-        _ snapshot: Snapshot, isAsked: Bool, path: String, in transaction: borrowing ReadTransaction
-    ) throws {
-        guard isAsked else { return nil }
-        guard let reference = snapshot.model else {
+    /// - Throws: ``EmbDBError/Code/usage`` if the model, the database's, tells no cells apart.
+    init(_ model: EmbeddingModel?, path: String) throws(EmbDBError) {
+        guard let model else {
             throw EmbDBError(
                 .usage, "there is no obs column to take labels from (\(path)): name one by --label")
         }
-        let model = try StoredModel.load(reference, in: transaction)
         guard BertClassifier(model.weights, threads: 1)?.isOfCells == true else {
             throw EmbDBError(
                 .usage,

@@ -44,7 +44,6 @@ extension Database {
         guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
         return try environment.read { transaction in
             let snapshot = try Snapshot(transaction, path: path)
-            let classes = try CellClasses(snapshot, isAsked: options.labels.isEmpty, path: path, in: transaction)
             var columns: [LabelColumn] = []
             for name in options.labels {
                 columns.append(try LabelColumn(name, snapshot, path: path, in: transaction))
@@ -56,6 +55,7 @@ extension Database {
             var cells = try FileCells(
                 file, edit: GeneEdit(), threads: options.threads, snapshot, path: path, control: control,
                 in: transaction)
+            let classes = try options.labels.isEmpty ? CellClasses(cells.model, path: path) : nil
             var spilled: SpilledVectors?
             if let target {
                 _ = try H5ADWriter.canCopy(file.path)

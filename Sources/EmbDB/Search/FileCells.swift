@@ -29,6 +29,9 @@ struct FileCells {
     /// Chosen cells that were left out because the model knows none of their genes.
     private(set) var withoutKnownGene = 0
 
+    /// That embeds the cells; nil where their embeddings came with the file.
+    var model: EmbeddingModel? { embedder?.model }
+
     private let dimension: Int
     private let metric: EmbeddingMetric
     private var editor: CellEditor?

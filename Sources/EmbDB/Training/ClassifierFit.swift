@@ -39,7 +39,7 @@ struct ClassifierFit {
         let weights = data.weights(options.classWeights, cells: cells, isLearned)
         let steps = (cells.count + options.batch - 1) / options.batch
         let training = ModelTraining(
-            start, task: data.task, options: trainingOptions(steps: steps * options.epochs, of: start.configuration))
+            start, task: data.task, options: options.training(steps: steps * options.epochs, of: start.configuration))
         var random = SeededRandom(seed: options.seed)
         var rows: [Row] = []
         var best: (loss: Double, epoch: Int, weights: BertWeights)?
@@ -76,19 +76,6 @@ struct ClassifierFit {
                 .model, "the loss is no number any more (\(name)): give a lower --learning-rate")
         }
         return Result(weights: best.weights, epochs: best.epoch, rows: rows)
-    }
-
-    private func trainingOptions(steps: Int, of model: BertConfiguration) -> ModelTraining.Options {
-        var result = ModelTraining.Options(
-            rate: LearningRate(
-                highest: options.learningRate ?? (model.hiddenSize < 256 ? 5e-4 : 5e-5),
-                warmUpSteps: Int((options.warmup * Double(steps)).rounded()), steps: steps,
-                shape: options.schedule == .linear ? .linear : .cosine))
-        result.optimizer.weightDecay = Float(options.weightDecay)
-        result.dropout = Dropout(hidden: Float(options.dropout), attention: Float(options.dropout))
-        result.frozen = (0..<options.freezeLayers).map { "bert.encoder.layer.\($0)." }
-        result.threads = options.threads
-        return result
     }
 
     /// Mean loss over the things of some cells, and the share that has the largest logit; nil if none of them counts, as

@@ -102,12 +102,20 @@ struct Corpus {
     }
 }
 
-/// Cells of a corpus as a model reads them.
+/// Cells of a corpus as a model reads them; for one thread.
 struct CorpusCells: TrainingCells {
+    /// Used again for each cell.
+    private final class Memory {
+        var ranking = RankedCell()
+        var encoded = EncodedCell()
+        var scratch = RankValueEncoder.Scratch()
+    }
+
     private let places: [Corpus.Place]
     private let file: CorpusFile
     private let translation: [UInt32?]
     private let encoder: RankValueEncoder
+    private let memory = Memory()
 
     init(_ places: [Corpus.Place], of corpus: Corpus, encoder: RankValueEncoder) {
         self.places = places
@@ -121,11 +129,9 @@ struct CorpusCells: TrainingCells {
     func length(_ cell: Int) -> Int { min(Int(places[cell].genes), encoder.geneCapacity) }
 
     func tokens(_ cell: Int) throws -> [UInt32] {
-        var ranking = RankedCell()
-        try file.read(places[cell], into: &ranking)
-        var encoded = EncodedCell()
-        var scratch = RankValueEncoder.Scratch()
-        encoder.encode(ranking, translation: translation, into: &encoded, scratch: &scratch)
-        return encoded.tokens
+        try file.read(places[cell], into: &memory.ranking)
+        encoder.encode(
+            memory.ranking, translation: translation, into: &memory.encoded, scratch: &memory.scratch)
+        return memory.encoded.tokens
     }
 }

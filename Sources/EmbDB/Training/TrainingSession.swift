@@ -6,7 +6,6 @@ extension PretrainRun {
         private let log: TrainingLog
         private var losses: [Double] = []
         private var norms: [Double] = []
-        private(set) var lastLoss: Double?
 
         /// Begins a log; or takes it up, and the training with it, where a checkpoint's words say.
         init(_ folder: TrainingFolder, _ words: [String: String]?, _ training: ModelTraining) throws {
@@ -23,7 +22,6 @@ extension PretrainRun {
             log = try TrainingLog(folder.log, continuingAt: size)
             losses = Self.numbers(words["losses"])
             norms = Self.numbers(words["norms"])
-            lastLoss = losses.last
         }
 
         /// What a checkpoint has to say beside the parameters; the log is on the disk then.
@@ -44,7 +42,6 @@ extension PretrainRun {
         mutating func add(_ update: ModelTraining.Update) {
             losses.append(update.loss)
             norms.append(update.norm)
-            lastLoss = update.loss
         }
 
         /// Whether a step was made since the last row.
