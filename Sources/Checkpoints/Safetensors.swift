@@ -39,9 +39,7 @@ package enum Safetensors {
                 .notWritable, file: path, detail: "the file cannot be written (\(error.localizedDescription))")
         }
         let partial = path + partialEnding
-        guard FileManager.default.createFile(atPath: partial, contents: nil),
-            let handle = FileHandle(forWritingAtPath: partial)
-        else {
+        guard let handle = FileHandle(creatingAtPath: partial) else {
             throw CheckpointError(
                 .notWritable, file: path, detail: "the file cannot be created (\(String(cString: strerror(errno))))")
         }

@@ -39,7 +39,7 @@ struct FinetuneTests {
         #expect(
             answer.keys == [
                 "model", "task", "cells", "classes", "left_out", "tested", "accuracy", "macro_f1", "auc", "per_class",
-                "confusion_matrix", "folds", "epochs", "seconds",
+                "confusion_matrix", "calibration", "folds", "epochs", "seconds",
             ])
         #expect(answer["task"].string == "cell" && answer["cells"].int == 300 && answer["tested"].int == 300)
         #expect(answer["classes"].array.map { $0["class"].string } == ["DCM", "normal"])
@@ -61,10 +61,20 @@ struct FinetuneTests {
         let scores = try evaluated.json()
         #expect(
             scores.keys == [
-                "model", "task", "tested", "accuracy", "macro_f1", "auc", "per_class", "confusion_matrix", "folds",
-                "calibration", "left_out", "seconds",
+                "model", "task", "tested", "accuracy", "macro_f1", "auc", "per_class", "confusion_matrix",
+                "calibration", "folds", "left_out", "seconds",
             ])
-        #expect(scores["calibration"].keys == ["expected_error", "maximum_error"])
+        for (scores, right) in [(answer, matrix[0][0] + matrix[1][1]), (scores, nil)] {
+            let calibration = scores["calibration"]
+            #expect(calibration.keys == ["expected_error", "maximum_error", "bins"])
+            let bins = calibration["bins"].array
+            #expect(bins.count == 10 && bins[0].keys == ["lower", "upper", "count", "mean_confidence", "accuracy"])
+            #expect(bins.compactMap { $0["count"].int }.reduce(0, +) == 300)
+            let found = bins.reduce(0.0) { $0 + Double($1["count"].int ?? 0) * ($1["accuracy"].double ?? 0) }
+            if let right { #expect(abs(found - Double(right)) < 1e-6) }
+            let error = try #require(calibration["expected_error"].double)
+            #expect(try error <= #require(calibration["maximum_error"].double))
+        }
         let rows = try String(contentsOfFile: bench.file("out/predictions.tsv"), encoding: .utf8).split(separator: "\n")
             .dropFirst().map { $0.split(separator: "\t").map(String.init) }
         #expect(rows.count == 300)

@@ -50,6 +50,23 @@ final class TrainingBench: Sendable {
         return contents
     }
 
+    /// Expects a folder to have these files; of one that differs it says where.
+    func expectSame(
+        _ name: String, _ expected: [String: Data], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let found = try contents(name)
+        #expect(found.keys.sorted() == expected.keys.sorted(), "\(name)", sourceLocation: sourceLocation)
+        for (file, bytes) in expected {
+            guard let own = found[file], own != bytes else { continue }
+            let place = zip(own, bytes).enumerated().first { $1.0 != $1.1 }?.offset ?? min(own.count, bytes.count)
+            let start = max(0, place - 40)
+            let parts = [own, bytes].map { String(decoding: $0.dropFirst(start).prefix(200), as: UTF8.self) }
+            Issue.record(
+                "\(name): \(file), \(own.count) bytes, not \(bytes.count), differ from byte \(place): \(parts)",
+                sourceLocation: sourceLocation)
+        }
+    }
+
     func text(_ path: String) throws -> String { try String(contentsOfFile: file(path), encoding: .utf8) }
 
     /// The columns of a tab-separated file by their names.

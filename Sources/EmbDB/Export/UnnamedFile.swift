@@ -1,4 +1,5 @@
 internal import AnnData
+internal import Checkpoints
 internal import Foundation
 
 /// Bytes that wait on the disk until they are written to where they belong: there may be more of them than memory. They
@@ -14,9 +15,7 @@ final class UnnamedFile {
         self.path = path
         let folder = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent()
         let temporary = folder.appendingPathComponent(ReplacedFile.partialMark + UUID().uuidString).path
-        guard FileManager.default.createFile(atPath: temporary, contents: nil),
-            let handle = FileHandle(forUpdatingAtPath: temporary)
-        else {
+        guard let handle = FileHandle(creatingAtPath: temporary) else {
             throw EmbDBError(.storage, "cannot write there (\(path)): check the folder and its permissions")
         }
         self.handle = handle

@@ -105,8 +105,7 @@ struct ClassifierFit {
         guard let classifier = BertClassifier(weights, threads: options.threads) else { return ([], []) }
         let labels = classifier.labelCount
         let cells = data.cells(with: isTested, atMost: options.maximumCells, seed: options.seed &+ 2)
-        var sums = [Double](repeating: 0, count: data.truth.count * labels)
-        var counts = [Int](repeating: 0, count: data.truth.count)
+        var means = MeanProbabilities(things: data.truth.count, labels: labels)
         let even = [Float](repeating: 1, count: labels)
         for start in stride(from: 0, to: cells.count, by: 64) {
             try control.checkCancelled("stopped; no model was written")
@@ -115,19 +114,10 @@ struct ClassifierFit {
             }
             let found = try classifier.probabilities(
                 examples.map(\.example.tokens), positions: examples.map(\.example.positions))
-            for (row, thing) in examples.flatMap(\.things).enumerated() {
-                counts[thing] += 1
-                for label in 0..<labels { sums[thing * labels + label] += Double(found.values[row * labels + label]) }
-            }
+            means.add(found, of: examples.flatMap(\.things))
             control.progress(
                 .init(unit: "cells", phase: "testing, \(name)", done: start + examples.count, total: cells.count))
         }
-        let things = counts.indices.filter { counts[$0] > 0 }
-        return (
-            things,
-            things.flatMap { thing in
-                (0..<labels).map { Float(sums[thing * labels + $0] / Double(counts[thing])) }
-            }
-        )
+        return (means.things, means.things.flatMap(means.mean))
     }
 }

@@ -135,22 +135,13 @@ struct EvaluateRun {
     private func classifyGenes(_ path: String, _ found: inout Found) throws {
         let table = try GeneClasses(path, vocabulary: model.vocabulary)
         table.warnOfUnknown(control)
-        let labels = classifier.labelCount
-        var sums: [UInt32: [Double]] = [:]
-        var counts: [UInt32: Int] = [:]
+        var means = MeanProbabilities(things: model.vocabulary.count, labels: classifier.labelCount)
         var waiting: [[UInt32]] = []
         func classify() throws {
             let positions = waiting.map { cell in cell.indices.filter { table.classes[cell[$0]] != nil } }
-            let probabilities = try classifier.probabilities(waiting, positions: positions).values
-            var row = 0
-            for (cell, places) in zip(waiting, positions) {
-                for place in places {
-                    let own = probabilities[row * labels..<(row + 1) * labels].map { Double($0) }
-                    sums[cell[place]] = sums[cell[place]].map { zip($0, own).map(+) } ?? own
-                    counts[cell[place], default: 0] += 1
-                    row += 1
-                }
-            }
+            means.add(
+                try classifier.probabilities(waiting, positions: positions),
+                of: zip(waiting, positions).flatMap { cell, places in places.map { Int(cell[$0]) } })
             waiting.removeAll()
         }
         try forEachCell { _, _, _, tokens in
@@ -159,11 +150,12 @@ struct EvaluateRun {
             if waiting.count == Self.cellsAtOnce { try classify() }
         }
         try classify()
-        for token in sums.keys.sorted() {
-            guard let label = table.classes[token], let sum = sums[token], let count = counts[token],
+        for thing in means.things {
+            let token = UInt32(thing)
+            guard let label = table.classes[token],
                 found.add(model.vocabulary.entry(token)?.id ?? "", label: label)
             else { continue }
-            found.probabilities += sum.map { Float($0 / Double(count)) }
+            found.probabilities += means.mean(thing)
         }
     }
 }

@@ -1,12 +1,5 @@
 internal import Foundation
 
-/// What was told apart in one part of a cross-validation, or by `model evaluate`.
-struct TestedFold {
-    /// Numbers of the cells or genes.
-    let things: [Int]
-    let predictions: ClassifierPredictions
-}
-
 /// The tables and figures of an evaluation.
 struct EvaluationFiles {
     private let folds: [TestedFold]
@@ -24,7 +17,7 @@ struct EvaluationFiles {
 
     /// Calls `write` with name and text of every file.
     func write(_ write: (String, String) throws -> Void) throws {
-        guard let all = try pooled() else { return }
+        guard let all = try TestedFold.pooled(folds) else { return }
         let scores = ClassifierScores(all)
         let curves = ClassCurves.of(folds.map(\.predictions))
         let title = "\(all.count) \(what)s" + (folds.count > 1 ? ", \(folds.count) folds" : "")
@@ -35,14 +28,6 @@ struct EvaluationFiles {
         try write("roc.tsv", ClassCurves.table(curves))
         try write("roc.svg", ROCFigure(curves, title: title).svg)
         try write("calibration.svg", CalibrationFigure(Calibration(all), title: title).svg)
-    }
-
-    /// All folds as one; nil if there is nothing.
-    private func pooled() throws(EmbDBError) -> ClassifierPredictions? {
-        guard let classes = folds.first?.predictions.classes else { return nil }
-        return try ClassifierPredictions(
-            truth: folds.flatMap(\.predictions.truth), probabilities: folds.flatMap(\.predictions.probabilities),
-            classes: classes)
     }
 
     private var predictions: String {

@@ -199,14 +199,14 @@ struct FinetuneRun {
         _ data: LabelledCells, _ tested: [TestedFold], _ fits: [ClassifierFit.Result]
     ) throws -> FinetuneReport {
         let folds = tested.map { ClassifierScores($0.predictions) }
-        guard let summary = FoldSummary(folds) else {
+        guard let summary = FoldSummary(folds), let all = try TestedFold.pooled(tested) else {
             throw EmbDBError(.nothingFound, "nothing was tested: give more cells")
         }
         return FinetuneReport(
             model: try ModelFolder.load(folder.path, dictionaries: nil, warning: control.warning).summary,
             task: data.task.isOfCells ? "cell" : "gene", classes: data.classes, counts: data.counts,
-            cells: data.cells.count,
-            leftOut: data.leftOut, folds: folds, summary: summary, epochs: fits.map(\.epochs),
+            cells: data.cells.count, leftOut: data.leftOut, folds: folds, summary: summary,
+            calibration: Calibration(all), epochs: fits.map(\.epochs),
             seconds: Double(DispatchTime.now().uptimeNanoseconds - began.uptimeNanoseconds) * 1e-9)
     }
 }

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Foundation
 
 /// `training.tsv`: a row at least every ten steps, with what was learned since the row before. It has no times in it, so
@@ -32,8 +33,8 @@ final class TrainingLog {
     init(_ path: String, continuingAt size: Int?) throws(EmbDBError) {
         self.path = path
         self.size = size ?? 0
-        if size == nil { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-        guard let handle = FileHandle(forUpdatingAtPath: path) else {
+        let opened = size == nil ? FileHandle(creatingAtPath: path) : FileHandle(forUpdatingAtPath: path)
+        guard let handle = opened else {
             let isGone = size != nil && !FileManager.default.fileExists(atPath: path)
             throw EmbDBError(
                 .storage,

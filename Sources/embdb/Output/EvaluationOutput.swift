@@ -3,8 +3,10 @@ internal import EmbDB
 /// How the test of a classifier is shown.
 enum EvaluationOutput {
     /// Keys `accuracy`, `macro_f1`, `auc` (each with mean and standard deviation over folds), `per_class`,
-    /// `confusion_matrix` (rows: true class) and `folds`.
-    static func json(_ folds: [ClassifierScores], _ summary: FoldSummary) -> [(String, JSON)] {
+    /// `confusion_matrix` (rows: true class), `calibration` and `folds`.
+    static func json(
+        _ folds: [ClassifierScores], _ summary: FoldSummary, _ calibration: Calibration
+    ) -> [(String, JSON)] {
         let confusion = summary.confusion
         return [
             ("tested", .integer(confusion.total)), ("accuracy", json(summary.accuracy)),
@@ -22,6 +24,7 @@ enum EvaluationOutput {
                     })
             ),
             ("confusion_matrix", .array(confusion.counts.map { .array($0.map(JSON.integer)) })),
+            ("calibration", json(calibration)),
             (
                 "folds",
                 .array(
@@ -40,7 +43,26 @@ enum EvaluationOutput {
         .object([("mean", .number(statistic.mean)), ("sd", JSON(statistic.standardDeviation))])
     }
 
-    static func table(_ folds: [ClassifierScores], _ summary: FoldSummary) -> TextTable {
+    private static func json(_ calibration: Calibration) -> JSON {
+        .object([
+            ("expected_error", .number(calibration.expectedError)),
+            ("maximum_error", .number(calibration.maximumError)),
+            (
+                "bins",
+                .array(
+                    calibration.bins.map {
+                        .object([
+                            ("lower", .number($0.lower)), ("upper", .number($0.upper)), ("count", .integer($0.count)),
+                            ("mean_confidence", JSON($0.meanConfidence)), ("accuracy", JSON($0.accuracy)),
+                        ])
+                    })
+            ),
+        ])
+    }
+
+    static func table(
+        _ folds: [ClassifierScores], _ summary: FoldSummary, _ calibration: Calibration
+    ) -> TextTable {
         var table = TextTable.facts()
         func text(_ statistic: FoldSummary.Statistic) -> String {
             decimal(statistic.mean, 3) + (statistic.standardDeviation.map { " ± " + decimal($0, 3) } ?? "")
@@ -49,6 +71,7 @@ enum EvaluationOutput {
         table.add("accuracy", text(summary.accuracy))
         table.add("macro F1", text(summary.macroF1))
         if let auc = summary.auc { table.add("area under the ROC curve", text(auc)) }
+        table.add("expected calibration error", decimal(calibration.expectedError, 3))
         let confusion = summary.confusion
         for index in confusion.classes.indices {
             table.add(

@@ -40,29 +40,20 @@ struct Evaluate: ParsableCommand {
             try Training.evaluate(files, of: folder, options: options, writingTo: out, control: control)
         }
         guard let summary = FoldSummary([report.scores]) else { return }
-        let calibration: [(String, JSON)] = [
-            (
-                "calibration",
-                .object([
-                    ("expected_error", .number(report.calibration.expectedError)),
-                    ("maximum_error", .number(report.calibration.maximumError)),
-                ])
-            )
-        ]
         output.print(
             json: .object(
                 [("model", report.model.json), ("task", .string(report.task))]
-                    + EvaluationOutput.json([report.scores], summary) + calibration
+                    + EvaluationOutput.json([report.scores], summary, report.calibration)
                     + [
                         (
                             "left_out",
                             .object(report.leftOut.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
                         ), ("seconds", .number(report.seconds)),
                     ]),
-            table: EvaluationOutput.table([report.scores], summary))
+            table: EvaluationOutput.table([report.scores], summary, report.calibration))
         output.summary(
-            "\(counted(report.scores.count, report.task)) in \(duration(report.seconds)); expected calibration error "
-                + decimal(report.calibration.expectedError, 3) + (out.map { "; tables and figures are in \($0)" } ?? "")
+            "\(counted(report.scores.count, report.task)) in \(duration(report.seconds))"
+                + (out.map { "; tables and figures are in \($0)" } ?? "")
         )
     }
 }

@@ -117,12 +117,12 @@ struct Finetune: ParsableCommand {
                         })
                 ),
                 ("left_out", .object(report.leftOut.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })),
-            ] + EvaluationOutput.json(report.folds, report.summary)
+            ] + EvaluationOutput.json(report.folds, report.summary, report.calibration)
                 + [("epochs", .array(report.epochs.map(JSON.integer))), ("seconds", .number(report.seconds))])
     }
 
     private func table(_ report: FinetuneReport) -> TextTable {
-        EvaluationOutput.table(report.folds, report.summary)
+        EvaluationOutput.table(report.folds, report.summary, report.calibration)
     }
 }
 
