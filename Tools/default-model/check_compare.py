@@ -4,6 +4,7 @@
 usage: check_compare.py
 needs: what compare.py needs
 """
+import json
 import tempfile
 from pathlib import Path
 
@@ -91,10 +92,12 @@ def check_files():
         path = Path(folder) / "folds.tsv"
         write_table(path, ["cell", "fold"], [("a-1", 0), ("b\"", 4)])
         assert read_table(path) == [{"cell": "a-1", "fold": "0"}, {"cell": "b\"", "fold": "4"}]
-        values = np.arange(6, dtype=np.float32)
-        header = b'{"bert.x.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[4,28]}}'
-        (Path(folder) / "m.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"skip" + values.tobytes())
-        assert (safetensor(Path(folder) / "m.safetensors", "x.weight") == values.reshape(2, 3)).all()
+        for name, kind in [("F32", np.float32), ("F16", np.float16)]:
+            values = np.arange(6, dtype=kind)
+            tensor = {"dtype": name, "shape": [2, 3], "data_offsets": [4, 4 + values.nbytes]}
+            header = json.dumps({"bert.x.weight": tensor}).encode()
+            (Path(folder) / "m.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"skip" + values.tobytes())
+            assert (safetensor(Path(folder) / "m.safetensors", "x.weight") == values.reshape(2, 3)).all()
 
 
 for name, check in list(globals().items()):

@@ -100,10 +100,11 @@ def lines(path):
 
 
 def safetensor(path, suffix):
-    """The one float32 tensor whose name ends so."""
+    """The one tensor whose name ends so, float32 or float16."""
     content = Path(path).read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
     [entry] = [entry for name, entry in json.loads(content[8:start]).items() if name.endswith(suffix)]
-    assert entry["dtype"] == "F32", f"{path}: {suffix} is {entry['dtype']}, not F32"
+    kinds = {"F32": np.float32, "F16": np.float16}
+    assert entry["dtype"] in kinds, f"{path}: {suffix} is {entry['dtype']}, neither F32 nor F16"
     begin, end = entry["data_offsets"]
-    return np.frombuffer(content[start + begin : start + end], np.float32).reshape(entry["shape"]).astype(np.float64)
+    return np.frombuffer(content[start + begin : start + end], kinds[entry["dtype"]]).reshape(entry["shape"]).astype(np.float64)
