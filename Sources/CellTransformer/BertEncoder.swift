@@ -30,6 +30,23 @@ package struct BertEncoder: Sendable {
         run(0..<layer, &workspace)
     }
 
+    /// The hidden states of both versions of every token against a background: see ``TwoVersions``. Its rows are in
+    /// `workspace`, as it says.
+    ///
+    /// - Throws: as ``forward(_:through:workspace:)``; the workspace has room for twice the tokens.
+    func forward(
+        _ versions: TwoVersions, of tokens: Span<UInt32>, through layer: Int, workspace: inout BertWorkspace
+    ) throws(TransformerError) {
+        try check(tokens, layer: layer, maximumLength: configuration.maximumLength)
+        workspace.removeCells()
+        for piece in versions.pieces {
+            embed(tokens, piece.tokens, firstPosition: piece.firstPosition, at: piece.row, into: &workspace)
+        }
+        workspace.starts.append(2 * tokens.count)
+        workspace.queriesPerKey = 2
+        run(0..<layer, &workspace)
+    }
+
     /// ``forward(_:through:workspace:)`` for some of `cells`, which were checked, one after another in `workspace`.
     func forward(
         _ cells: [CellInput], _ numbers: ArraySlice<Int>, through layer: Int, workspace: inout BertWorkspace
@@ -94,19 +111,29 @@ package struct BertEncoder: Sendable {
 
     /// hidden = norm(word + token type 0 + position) of one more cell; the token type goes first, as in the reference.
     private func embed(_ tokens: Span<UInt32>, into workspace: inout BertWorkspace) {
-        precondition(workspace.rows + tokens.count <= workspace.maximumLength, "no room in the workspace")
+        embed(tokens, tokens.indices, firstPosition: 0, at: workspace.rows, into: &workspace)
+        workspace.starts.append(workspace.rows + tokens.count)
+    }
+
+    /// The same of the tokens in `range`, at positions from `firstPosition`, in rows from `row`.
+    private func embed(
+        _ tokens: Span<UInt32>, _ range: Range<Int>, firstPosition: Int, at row: Int,
+        into workspace: inout BertWorkspace
+    ) {
+        guard !range.isEmpty else { return }
+        precondition(row + range.count <= workspace.maximumLength, "no room in the workspace")
         let layout = weights.layout
         let h = configuration.hiddenSize
         let type = weights.pointer(layout.tokenTypeEmbeddings)
-        let hidden = workspace.hidden.baseAddress + workspace.rows * h
-        for position in tokens.indices {
-            let word = weights.pointer(layout.wordEmbeddings) + Int(tokens[position]) * h
-            let sum = hidden + position * h
+        let hidden = workspace.hidden.baseAddress + row * h
+        for (place, index) in range.enumerated() {
+            let word = weights.pointer(layout.wordEmbeddings) + Int(tokens[index]) * h
+            let sum = hidden + place * h
             for column in 0..<h { sum[column] = word[column] + type[column] }
         }
         ek_layer_norm_f32(
-            hidden, hidden, weights.pointer(layout.positionEmbeddings), weights.pointer(layout.embeddingNorm.weight),
-            weights.pointer(layout.embeddingNorm.bias), tokens.count, h, configuration.layerNormEpsilon)
-        workspace.starts.append(workspace.rows + tokens.count)
+            hidden, hidden, weights.pointer(layout.positionEmbeddings) + firstPosition * h,
+            weights.pointer(layout.embeddingNorm.weight), weights.pointer(layout.embeddingNorm.bias), range.count, h,
+            configuration.layerNormEpsilon)
     }
 }

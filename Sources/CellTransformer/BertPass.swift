@@ -15,6 +15,7 @@ struct BertPass: @unchecked Sendable {
     private let precision: Precision
     private let threads: Int
     private let starts: [Int]
+    private let queriesPerKey: Int
     let hidden: UnsafeMutablePointer<Float>
     let rounded: UnsafeMutablePointer<UInt16>
     let queryKeyValue: UnsafeMutableRawPointer
@@ -30,6 +31,7 @@ struct BertPass: @unchecked Sendable {
         precision = encoder.precision
         threads = workspace.threads
         starts = workspace.starts
+        queriesPerKey = workspace.queriesPerKey
         hidden = workspace.hidden.baseAddress
         rounded = workspace.rounded.baseAddress
         queryKeyValue = UnsafeMutableRawPointer(workspace.queryKeyValue.baseAddress)
@@ -76,7 +78,8 @@ struct BertPass: @unchecked Sendable {
             let first = task % parts * share
             guard first < length else { return }
             kernels.attend(
-                head: task / parts % heads, rows: start..<start + length, first..<min(length, first + share), scratch)
+                head: task / parts % heads, keys: start..<start + length / queriesPerKey,
+                first..<min(length, first + share), scratch)
         }
     }
 
@@ -102,8 +105,8 @@ protocol BertLayers: Sendable {
     /// Query, key and value of the rows.
     func project(layer: Int, _ first: Int, _ count: Int)
 
-    /// context = softmax(Q Kᵀ / √d) V for the head and the `queries`, counted within the cell's `rows`.
-    func attend(head: Int, rows: Range<Int>, _ queries: Range<Int>, _ scratch: UnsafeMutablePointer<Float>)
+    /// context = softmax(Q Kᵀ / √d) V for the head and the `queries`, counted from the first of the rows that are `keys`.
+    func attend(head: Int, keys: Range<Int>, _ queries: Range<Int>, _ scratch: UnsafeMutablePointer<Float>)
 
     /// hidden = norm(a + W2 f(W1 a)), a = norm(hidden + attention(hidden)).
     func finish(layer: Int, _ first: Int, _ count: Int, _ scratch: UnsafeMutablePointer<Float>)

@@ -21,6 +21,8 @@ package struct BertWorkspace: ~Copyable {
     package internal(set) var layer = 0
     /// The rows of cell i are `starts[i]..<starts[i + 1]`.
     var starts = [0]
+    /// 2 where the second half of a cell's rows are queries alone: the keys and values are those of the first half.
+    var queriesPerKey = 1
     /// The cell that is shown.
     private var cell = 0
 
@@ -91,6 +93,7 @@ package struct BertWorkspace: ~Copyable {
     mutating func removeCells() {
         starts.removeAll(keepingCapacity: true)
         starts.append(0)
+        queriesPerKey = 1
         cell = 0
         layer = 0
     }

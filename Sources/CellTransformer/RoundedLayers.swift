@@ -30,13 +30,13 @@ struct RoundedLayers: BertLayers, @unchecked Sendable {
             rounded + first * h, count, by: packed.layers[layer].queryKeyValue, rounded: queryKeyValue + first * 3 * h)
     }
 
-    func attend(head: Int, rows: Range<Int>, _ queries: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+    func attend(head: Int, keys: Range<Int>, _ queries: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
         let h = configuration.hiddenSize
         let d = configuration.headSize
-        let query = queryKeyValue + rows.lowerBound * 3 * h + head * d
+        let query = queryKeyValue + keys.lowerBound * 3 * h + head * d
         ek_attention_bf16(
-            query, query + h, query + 2 * h, 3 * h, rows.count, d, queries.lowerBound, queries.upperBound,
-            context + rows.lowerBound * h + head * d, h, scratch)
+            query, query + h, query + 2 * h, 3 * h, keys.count, d, queries.lowerBound, queries.upperBound,
+            context + keys.lowerBound * h + head * d, h, scratch)
     }
 
     func finish(layer index: Int, _ first: Int, _ count: Int, _ scratch: UnsafeMutablePointer<Float>) {

@@ -57,24 +57,29 @@ struct NaiveBert {
 
     private func sum(_ a: Rows, _ b: Rows) -> Rows { zip(a, b).map { zip($0, $1).map { $0 + $1 } } }
 
-    private func attention(_ x: Rows, _ name: String) -> Rows {
+    /// - Parameters:
+    ///   - keys: whose keys and values are attended to; those of `x` by default.
+    ///   - factors: of each key's exponential, for all queries but its own.
+    private func attention(_ x: Rows, _ name: String, keys: Rows? = nil, factors: [Double]? = nil) -> Rows {
+        let keys = keys ?? x
         let q = linear(x, name + "query")
-        let k = linear(x, name + "key")
-        let v = linear(x, name + "value")
+        let k = linear(keys, name + "key")
+        let v = linear(keys, name + "value")
         let d = configuration.hiddenSize / configuration.headCount
         return x.indices.map { i in
             var context = [Double](repeating: 0, count: configuration.hiddenSize)
             for head in 0..<configuration.headCount {
                 let columns = head * d..<(head + 1) * d
-                var weights = x.indices.map { j in
+                var weights = keys.indices.map { j in
                     var score = 0.0
                     for column in columns { score += q[i][column] * k[j][column] }
                     return score / Double(d).squareRoot()
                 }
                 let largest = weights.max() ?? 0
                 weights = weights.map { exp($0 - largest) }
+                if let factors { for j in keys.indices where j != i { weights[j] *= factors[j] } }
                 let total = weights.reduce(0, +)
-                for j in x.indices {
+                for j in keys.indices {
                     let weight = weights[j] / total
                     for column in columns { context[column] += weight * v[j][column] }
                 }
@@ -83,23 +88,31 @@ struct NaiveBert {
         }
     }
 
-    /// Hidden states 0...layerCount, each [tokens][h].
-    func hiddenStates(_ tokens: [UInt32]) -> [Rows] {
-        let embedded = tokens.enumerated().map { position, token in
+    /// Hidden states 0, at positions from 0 or at others.
+    func embedded(_ tokens: [UInt32], positions: [Int]? = nil) -> Rows {
+        let sums = zip(tokens, positions ?? Array(tokens.indices)).map { token, position in
             zip(
                 zip(embedding("word_embeddings", Int(token)), embedding("token_type_embeddings", 0)),
                 embedding("position_embeddings", position)
             ).map { $0.0 + $0.1 + $1 }
         }
-        var states = [norm(embedded, "bert.embeddings.LayerNorm")]
-        for layer in 0..<configuration.layerCount {
-            let name = "bert.encoder.layer.\(layer)."
-            let x = states[layer]
-            let context = linear(attention(x, name + "attention.self."), name + "attention.output.dense")
-            let a = norm(sum(x, context), name + "attention.output.LayerNorm")
-            let inner = activation(linear(a, name + "intermediate.dense"))
-            states.append(norm(sum(a, linear(inner, name + "output.dense")), name + "output.LayerNorm"))
-        }
+        return norm(sums, "bert.embeddings.LayerNorm")
+    }
+
+    /// What a layer makes of `x`.
+    func layer(_ index: Int, _ x: Rows, keys: Rows? = nil, factors: [Double]? = nil) -> Rows {
+        let name = "bert.encoder.layer.\(index)."
+        let context = linear(
+            attention(x, name + "attention.self.", keys: keys, factors: factors), name + "attention.output.dense")
+        let a = norm(sum(x, context), name + "attention.output.LayerNorm")
+        let inner = activation(linear(a, name + "intermediate.dense"))
+        return norm(sum(a, linear(inner, name + "output.dense")), name + "output.LayerNorm")
+    }
+
+    /// Hidden states 0...layerCount, each [tokens][h].
+    func hiddenStates(_ tokens: [UInt32]) -> [Rows] {
+        var states = [embedded(tokens)]
+        for index in 0..<configuration.layerCount { states.append(layer(index, states[index])) }
         return states
     }
 

@@ -13,7 +13,7 @@ package final class BertTrainer: @unchecked Sendable {
     package var layout: BertLayout { parameters.layout }
     package let parameters: Parameters
     /// The sum of the gradients since they were last emptied.
-    package let gradients: Parameters
+    package private(set) lazy var gradients = Parameters(layout)
     package let dropout: Dropout
     let threads: Int
     var memory: TrainingMemory
@@ -27,7 +27,6 @@ package final class BertTrainer: @unchecked Sendable {
         self.parameters = parameters
         self.dropout = dropout
         self.threads = max(1, threads)
-        gradients = Parameters(parameters.layout)
         memory = TrainingMemory(configuration, rows: 0, longest: 0, threads: self.threads)
     }
 
@@ -44,16 +43,20 @@ package final class BertTrainer: @unchecked Sendable {
     ) throws(TransformerError) -> TrainingLoss {
         try check(batch, targets, task)
         guard batch.rows > 0, !targets.rows.isEmpty else { return TrainingLoss() }
-        if memory.rows < batch.rows || memory.longest < batch.longest {
-            memory = TrainingMemory(
-                configuration, rows: max(memory.rows, batch.rows), longest: max(memory.longest, batch.longest),
-                threads: threads)
-        }
+        makeRoom(for: batch)
         let step = TrainingStep(self, batch, seed: seed, dropout: onlyLoss ? Dropout() : dropout)
         step.forward()
         let loss = step.loss(targets, task, onlyLoss: onlyLoss)
         if !onlyLoss { step.backward() }
         return loss
+    }
+
+    /// Memory for a batch, where there is not enough.
+    func makeRoom(for batch: TrainingBatch) {
+        guard memory.rows < batch.rows || memory.longest < batch.longest else { return }
+        memory = TrainingMemory(
+            configuration, rows: max(memory.rows, batch.rows), longest: max(memory.longest, batch.longest),
+            threads: threads)
     }
 
     private func check(

@@ -2,15 +2,19 @@
 package struct TrainingBatch: Sendable {
     /// Of all cells.
     package private(set) var tokens: [UInt32] = []
+    /// Of all tokens, within their cell.
+    private(set) var positions: [Int] = []
     /// The rows of cell i are `starts[i]..<starts[i + 1]`.
     package private(set) var starts = [0]
 
     package init(_ cells: [[UInt32]] = []) { for cell in cells { add(cell) } }
 
-    /// Adds a cell of at least one token.
-    package mutating func add(_ cell: [UInt32]) {
+    /// Adds a cell of at least one token, at positions from 0 or at those given.
+    package mutating func add(_ cell: [UInt32], positions: [Int]? = nil) {
         precondition(!cell.isEmpty, "a cell without tokens")
+        precondition(positions.map { $0.count == cell.count } ?? true, "a position for each token")
         tokens += cell
+        self.positions += positions ?? Array(cell.indices)
         starts.append(tokens.count)
     }
 

@@ -10,22 +10,25 @@ extension TrainingStep {
                 backToContext(layer, first, count, norms)
             }
             forEachHead { cell, head, scratch in backThroughAttention(layer, cell, head, scratch) }
-            trainer.forEachBlock(of: batch.rows) { first, count, _ in
-                // What goes in has a part in the attention's sum, and makes queries, keys and values.
-                let gradient = trainer.memory.hiddenGradient.baseAddress + first * h
-                gradient.update(from: trainer.memory.attendedGradient.baseAddress + first * h, count: count * h)
-                BLAS.multiply(
-                    m: count, n: h, k: 3 * h, a: trainer.memory.queryKeyValueGradient.baseAddress + first * 3 * h,
-                    lda: 3 * h, b: weights(layout.layers[layer].queryKeyValue.weight), ldb: h, beta: 1, c: gradient,
-                    ldc: h)
-            }
+            backToInput(layer)
             addWeightGradients(layer)
         }
         backThroughEmbeddings()
     }
 
+    /// What goes in has a part in the attention's sum, and makes queries, keys and values.
+    func backToInput(_ layer: Int) {
+        trainer.forEachBlock(of: batch.rows) { first, count, _ in
+            let gradient = trainer.memory.hiddenGradient.baseAddress + first * h
+            gradient.update(from: trainer.memory.attendedGradient.baseAddress + first * h, count: count * h)
+            BLAS.multiply(
+                m: count, n: h, k: 3 * h, a: trainer.memory.queryKeyValueGradient.baseAddress + first * 3 * h,
+                lda: 3 * h, b: weights(layout.layers[layer].queryKeyValue.weight), ldb: h, beta: 1, c: gradient, ldc: h)
+        }
+    }
+
     /// From what the layer gives to the context; keeps what the weights' gradients are made of.
-    private func backToContext(
+    func backToContext(
         _ index: Int, _ first: Int, _ count: Int, _ norms: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>)
     ) {
         let layer = layout.layers[index]
@@ -59,8 +62,12 @@ extension TrainingStep {
     }
 
     /// Gradients of query, key and value of one cell and head; its attention weights are computed again.
-    private func backThroughAttention(
-        _ layer: Int, _ cell: Int, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
+    ///
+    /// - Parameter keySums: [tokens of the cell], to which the gradient of each key's weight is added: of a factor before
+    ///   its exponential, 1, in the softmax of all queries but that of its own position.
+    func backThroughAttention(
+        _ layer: Int, _ cell: Int, _ head: Int, _ scratch: UnsafeMutablePointer<Float>,
+        keySums: UnsafeMutablePointer<Float>? = nil
     ) {
         let (start, length, d) = (
             batch.starts[cell], batch.starts[cell + 1] - batch.starts[cell], configuration.headSize
@@ -86,6 +93,15 @@ extension TrainingStep {
                 c: slopes, ldc: length)
             drop(slopes, size, site, offset: first * length)
             ek_softmax_backward_rows(weights, slopes, count, length, length, 1 / Float(d).squareRoot())
+            if let keySums {
+                // The logarithm of the factor is added to the scores; slopes are of products before their scaling.
+                let scale = Float(d).squareRoot()
+                for row in 0..<count {
+                    let slope = slopes + row * length
+                    for key in 0..<length { keySums[key] += scale * slope[key] }
+                    keySums[first + row] -= scale * slope[first + row]
+                }
+            }
             BLAS.multiply(
                 m: count, n: d, k: length, a: slopes, lda: length, b: query + h, ldb: 3 * h,
                 c: gradient + first * 3 * h, ldc: 3 * h)
@@ -208,7 +224,7 @@ extension TrainingStep {
                     let token = Int(batch.tokens[row])
                     let word = trainer.gradients.pointer(layout.wordEmbeddings) + token * h
                     let position =
-                        trainer.gradients.pointer(layout.positionEmbeddings) + (row - batch.starts[cell]) * h
+                        trainer.gradients.pointer(layout.positionEmbeddings) + batch.positions[row] * h
                     for column in columns {
                         let value = hidden[row * h + column]
                         type[column] += value

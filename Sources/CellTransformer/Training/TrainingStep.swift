@@ -26,9 +26,10 @@ struct TrainingStep: @unchecked Sendable {
 
     // MARK: Forward
 
-    func forward() {
+    /// Through so many layers, all by default.
+    func forward(layers: Int? = nil) {
         trainer.forEachBlock(of: batch.rows) { first, count, _ in embed(first, count) }
-        for layer in 0..<configuration.layerCount {
+        for layer in 0..<(layers ?? configuration.layerCount) {
             trainer.forEachBlock(of: batch.rows) { first, count, _ in
                 linear(
                     trainer.memory.hidden(layer) + first * h, count, h, layout.layers[layer].queryKeyValue, 3 * h,
@@ -41,12 +42,10 @@ struct TrainingStep: @unchecked Sendable {
 
     /// Of rows `first..<first + count`: the sum of the embeddings, and its norm.
     private func embed(_ first: Int, _ count: Int) {
-        var cell = 0
         let type = weights(layout.tokenTypeEmbeddings)
         for row in first..<first + count {
-            while batch.starts[cell + 1] <= row { cell += 1 }
             let word = weights(layout.wordEmbeddings) + Int(batch.tokens[row]) * h
-            let position = weights(layout.positionEmbeddings) + (row - batch.starts[cell]) * h
+            let position = weights(layout.positionEmbeddings) + batch.positions[row] * h
             let sum = trainer.memory.embeddingSum.baseAddress + row * h
             for column in 0..<h { sum[column] = word[column] + type[column] + position[column] }
         }

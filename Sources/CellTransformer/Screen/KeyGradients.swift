@@ -1,0 +1,54 @@
+internal import Numerics
+
+/// What a function of a cell's hidden states would gain from each token's weight in attention: the gradient of a factor at
+/// its exponential, in the softmax of every layer and head, of all queries but the token's own, whose hidden states go with
+/// the token. One forward and one backward pass; used by one thread at a time.
+final class KeyGradients {
+    private let trainer: BertTrainer
+
+    init(_ weights: BertWeights, threads: Int) {
+        trainer = BertTrainer(weights.configuration, Parameters(copying: weights), threads: threads)
+    }
+
+    /// [tokens], the gradients at a factor of 1.
+    ///
+    /// - Parameters:
+    ///   - tokens: of one cell, checked before, at `positions`.
+    ///   - slope: [tokens, h], called with the hidden states after `layer`: the gradient of the function by them.
+    func callAsFunction(
+        _ tokens: [UInt32], positions: [Int], through layer: Int, slope: (UnsafeMutablePointer<Float>) -> [Float]
+    ) -> [Double] {
+        var batch = TrainingBatch()
+        batch.add(tokens, positions: positions)
+        trainer.makeRoom(for: batch)
+        let step = TrainingStep(trainer, batch, seed: 0, dropout: Dropout())
+        step.forward(layers: layer)
+        let (length, heads, h) = (
+            tokens.count, trainer.configuration.headCount, trainer.configuration.hiddenSize
+        )
+        let slopes = slope(trainer.memory.hidden(layer))
+        precondition(slopes.count == length * h, "a slope for each hidden state")
+        slopes.withUnsafeBufferPointer { slopes in
+            guard let start = slopes.baseAddress else { return }
+            trainer.memory.hiddenGradient.baseAddress.update(from: start, count: slopes.count)
+        }
+        let sums = AlignedBuffer<Float>(repeating: 0, count: heads * length)
+        nonisolated(unsafe) let places = sums.baseAddress
+        // Not asked for, but what the passes below write to.
+        let norms = AlignedBuffer<Float>(repeating: 0, count: 4 * h * (1 + length / TrainingMemory.blockRows))
+        nonisolated(unsafe) let normGradients = norms.baseAddress
+        for index in (0..<layer).reversed() {
+            trainer.forEachBlock(of: length) { first, count, _ in
+                let place = normGradients + first / TrainingMemory.blockRows * 4 * h
+                step.backToContext(index, first, count, (place, place + 2 * h))
+            }
+            step.forEachHead { cell, head, scratch in
+                step.backThroughAttention(index, cell, head, scratch, keySums: places + head * length)
+            }
+            step.backToInput(index)
+        }
+        return (0..<length).map { token in
+            (0..<heads).reduce(0.0) { $0 + Double(sums.pointer[$1 * length + token]) }
+        }
+    }
+}
