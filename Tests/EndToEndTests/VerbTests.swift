@@ -316,4 +316,24 @@ struct VerbTests {
         #expect(answer["precision"].string == "f32")
         #expect((answer["cells_per_second"].double ?? 0) > 0)
     }
+
+    @Test("bench knockouts measures deletions one by one, and the estimate of all")
+    func benchKnockouts() throws {
+        let result = try bench.run(
+            "bench", "knockouts", "--model", bench.model, "--length", "32", "--verify", "5", "--format", "json")
+        #expect(result.exitCode == 0, "\(result.stderr)")
+        let answer = try result.json()
+        #expect(
+            answer.keys == [
+                "model", "length", "threads", "precision", "exact_seconds", "exact_sampled", "screen_seconds",
+                "forwards_exact", "forwards_screen", "blas_kernel", "simd_level",
+            ])
+        #expect(answer["length"].int == 32 && answer["precision"].string == "f32")
+        #expect(answer["exact_sampled"].int == 5 && answer["forwards_exact"].int == 32)
+        #expect(answer["forwards_screen"].int == 11)
+        #expect((answer["exact_seconds"].double ?? 0) > 0 && (answer["screen_seconds"].double ?? 0) > 0)
+        let all = try bench.run(
+            "bench", "knockouts", "--model", bench.model, "--length", "20", "--verify", "1000", "--format", "json")
+        #expect(try all.json()["exact_sampled"].int == 20)
+    }
 }

@@ -42,27 +42,13 @@ package enum EmbedBenchmark {
             let precision = precision.supported(warning: control.warning)
             let model = try ModelFolder.load(model, dictionaries: dictionaries, warning: control.warning)
             let configuration = model.configuration
-            let length = length ?? configuration.maximumLength
-            guard length > model.vocabulary.specialsPerCell, length <= configuration.maximumLength else {
-                throw EmbDBError(
-                    .usage,
-                    "--length \(length): the model takes \(model.vocabulary.specialsPerCell + 1) to "
-                        + "\(configuration.maximumLength) tokens")
-            }
+            let length = try RandomCells.length(length, of: model)
             let layer: EmbeddingLayer = allLayers ? .last : .secondToLast
             let embedder = model.embedder(
                 EmbeddingSettings(
                     layer: layer, pooling: model.defaultPooling, dimension: configuration.hiddenSize, metric: "cosine"),
                 precision: precision, threads: threads)
-            let genes = model.vocabulary.entries.filter { $0.median != nil }.map(\.token)
-            var random = SeededRandom(seed: seed)
-            let cells = (0..<max(4, 2 * threads)).map { _ in
-                let ranking = (0..<length).map { _ in genes[Int(random.uniform() * Double(genes.count))] }
-                var tokens: [UInt32] = []
-                model.encoder.modelInput(
-                    of: Array(ranking.prefix(length - model.vocabulary.specialsPerCell)), into: &tokens)
-                return model.input(tokens)
-            }
+            let cells = RandomCells.draw(max(4, 2 * threads), length: length, of: model, seed: seed)
             _ = try embedder.embed(Array(cells.prefix(threads)))
             var best = Double.infinity
             let end = Date().addingTimeInterval(2)

@@ -6,7 +6,10 @@ struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures search, embedding, reading and training on this machine.",
         discussion: "Example: embdb bench embed --model default",
-        subcommands: [BenchSearch.self, BenchEmbed.self, BenchTokenize.self, BenchTrain.self, BenchFirstAnswer.self])
+        subcommands: [
+            BenchSearch.self, BenchEmbed.self, BenchTokenize.self, BenchKnockouts.self, BenchTrain.self,
+            BenchFirstAnswer.self,
+        ])
 }
 
 struct BenchSearch: ParsableCommand {
