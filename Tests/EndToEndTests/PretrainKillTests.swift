@@ -63,12 +63,14 @@ struct PretrainKillTests {
             let model = "model\(number)"
             let process = try CommandLineTool.embdb.start(bench.arguments(model, options, also: ["--resume"]))
             while !process.hasEnded, !FileManager.default.fileExists(atPath: bench.file(model + "/" + name)) {
+                bench.expectOnlyOwnNames(in: model)
                 usleep(20)
             }
             usleep(microseconds)
             process.send(SIGKILL)
             let killed = try process.wait().exitCode
             #expect([0, 128 + SIGKILL].contains(killed))
+            bench.expectOnlyOwnNames(in: model)
             try bench.pretrain(model, options, also: ["--resume"])
             try bench.expectSame(model, expected)
         }

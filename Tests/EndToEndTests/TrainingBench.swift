@@ -50,6 +50,16 @@ final class TrainingBench: Sendable {
         return contents
     }
 
+    /// Expects nothing in a folder but what a training makes, or has begun to make under names that --resume knows: what lies
+    /// there for an instant under another name would stay after a kill.
+    func expectOnlyOwnNames(in name: String, sourceLocation: SourceLocation = #_sourceLocation) {
+        let known = Self.files.union(["training.checkpoint"])
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: self.file(name))) ?? []
+        where !known.contains(file) && !file.hasSuffix(".partial") && !file.contains(".embdb-partial-") {
+            Issue.record("\(name): \(file)", sourceLocation: sourceLocation)
+        }
+    }
+
     /// Expects a folder to have these files; of one that differs it says where.
     func expectSame(
         _ name: String, _ expected: [String: Data], sourceLocation: SourceLocation = #_sourceLocation

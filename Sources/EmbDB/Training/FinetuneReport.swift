@@ -17,7 +17,7 @@ public struct FinetuneReport: Sendable {
     public internal(set) var folds: [ClassifierScores]
     /// All of them together.
     public internal(set) var summary: FoldSummary
-    /// How far its probabilities can be trusted, over all parts.
+    /// How far its probabilities can be trusted, all parts pooled.
     public internal(set) var calibration: Calibration
     /// Passes over the cells that each model learned from, until its loss was lowest.
     public internal(set) var epochs: [Int]

@@ -25,7 +25,8 @@ struct Ingest: ParsableCommand {
     @Option(name: .customLong("where"), help: "Only cells that this expression over obs selects.") var filter: String?
     @Option(help: "Only so many cells, drawn by --seed.") var sample: Int?
     @Option(help: "Seed of --sample.") var seed: UInt64 = 0
-    @Option(help: "Hidden layer: last or second-to-last (default: second-to-last).") var embed: EmbeddingLayer?
+    @Option(help: "Hidden layer: last (better in the default model) or second-to-last (default: second-to-last).")
+    var embed: EmbeddingLayer?
     @Option(help: "cls or mean (default: mean for V1, cls for V2).") var pool: EmbeddingPooling?
     @Option(help: "f32, or bf16 for CPUs with AVX512-BF16.") var precision =
         EmbeddingPrecision.f32
