@@ -48,16 +48,17 @@ package final class DeletionScreen {
         guard cell.genes.count > 1 else {
             throw TransformerError(.noTokens, detail: "nothing is left of a cell of one gene without it")
         }
-        let directions = directions.map { UnitVector($0) }
+        let directions = directions.map { Direction($0) }
         let pooled = try pooled(cell)
         var result = directions.map { direction in
             (0..<cell.genes.count).map { direction.cosine(pooled[row: $0]) }
         }
         // The mean goes over one gene less.
         let share = pooling == .mean ? Double(cell.genes.count) / Double(cell.genes.count - 1) : 1
-        for (index, direction) in directions.enumerated() {
-            for (start, weights) in weights(of: middles(cell), in: cell) {
-                let gradient = gradient(cell, TwoVersions(length: cell.tokens.count, start: start), direction)
+        for (start, weights) in weights(of: middles(cell), in: cell) {
+            let versions = TwoVersions(length: cell.tokens.count, start: start)
+            for (index, direction) in directions.enumerated() {
+                let gradient = gradient(cell, versions, direction)
                 for (gene, weight) in weights {
                     result[index][gene] -= weight * share * gradient[cell.genes.lowerBound + gene]
                 }
@@ -170,7 +171,7 @@ package final class DeletionScreen {
     // MARK: The lost key
 
     /// The gradient of cos(embedding of the background, direction) by each token's weight.
-    private func gradient(_ cell: CellInput, _ versions: TwoVersions, _ direction: UnitVector) -> [Double] {
+    private func gradient(_ cell: CellInput, _ versions: TwoVersions, _ direction: Direction) -> [Double] {
         let h = encoder.configuration.hiddenSize
         let rows = pooling == .cls ? 0..<1 : cell.genes
         return keyGradients(cell.tokens, positions: versions.positions, through: layer) { hidden in
@@ -181,31 +182,5 @@ package final class DeletionScreen {
             for row in rows { slopes.replaceSubrange(row * h..<(row + 1) * h, with: slope) }
             return slopes
         }
-    }
-}
-
-/// A direction of length 1, in Double: shifts are small differences of cosines.
-private struct UnitVector {
-    private let values: [Double]
-
-    init(_ vector: [Float]) {
-        let norm = vector.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-        values = vector.map { Double($0) / max(norm, 1e-8) }
-    }
-
-    func cosine(_ other: some Collection<Float>) -> Double {
-        var (dot, squares) = (0.0, 0.0)
-        for (a, b) in zip(other, values) {
-            dot += Double(a) * b
-            squares += Double(a) * Double(a)
-        }
-        return dot / max(squares.squareRoot(), 1e-8)
-    }
-
-    /// The gradient of the cosine by the other vector.
-    func slope(at other: [Double]) -> [Double] {
-        let norm = max(other.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-8)
-        let cosine = zip(other, values).reduce(0) { $0 + $1.0 * $1.1 } / norm
-        return zip(values, other).map { ($0 - cosine * $1 / norm) / norm }
     }
 }
