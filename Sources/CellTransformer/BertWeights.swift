@@ -123,6 +123,13 @@ package final class BertWeights: @unchecked Sendable {
         }
     }
 
+    /// A token's vector before it is seen in a cell. [h]
+    package func wordEmbedding(_ token: UInt32) -> [Float] {
+        precondition(Int(token) < configuration.vocabularySize, "no such token")
+        let h = configuration.hiddenSize
+        return Array(UnsafeBufferPointer(start: pointer(layout.wordEmbeddings) + Int(token) * h, count: h))
+    }
+
     /// The address of the parameter at `offset`; valid while this object lives.
     func pointer(_ offset: Int) -> UnsafePointer<Float> {
         precondition(offset >= 0 && offset < layout.size, "offset outside of the weights")

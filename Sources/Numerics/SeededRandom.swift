@@ -61,4 +61,14 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
         }
         return chosen
     }
+
+    /// A whole number of 0..<`bound`, for a bound from 1 far below 2^53.
+    package mutating func number(below bound: Int) -> Int { Int(uniform() * Double(bound)) }
+
+    /// 0..<`count` in random order (Fisher and Yates).
+    package mutating func permutation(_ count: Int) -> [Int] {
+        var result = Array(0..<max(0, count))
+        for index in result.indices.dropFirst() { result.swapAt(index, number(below: index + 1)) }
+        return result
+    }
 }

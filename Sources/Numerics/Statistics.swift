@@ -64,3 +64,36 @@ package func benjaminiHochberg(_ pValues: [Double]) -> [Double] {
     }
     return rates
 }
+
+/// Spearman's rank correlation, with mid-ranks for ties; nil for fewer than three pairs, or where one side is constant.
+/// O(*n* log *n*).
+package func spearmanCorrelation(_ x: [Double], _ y: [Double]) -> Double? {
+    precondition(x.count == y.count, "pairs")
+    guard x.count > 2 else { return nil }
+    let (a, b) = (midRanks(x), midRanks(y))
+    let middle = Double(x.count + 1) / 2
+    var (ab, aa, bb) = (0.0, 0.0, 0.0)
+    for (p, q) in zip(a, b) {
+        ab += (p - middle) * (q - middle)
+        aa += (p - middle) * (p - middle)
+        bb += (q - middle) * (q - middle)
+    }
+    return aa > 0 && bb > 0 ? ab / (aa * bb).squareRoot() : nil
+}
+
+/// Ranks from 1; equal values share the mean of theirs.
+private func midRanks(_ values: [Double]) -> [Double] {
+    let order = values.indices.sorted { values[$0] < values[$1] }
+    var ranks = [Double](repeating: 0, count: values.count)
+    var start = 0
+    while start < order.count {
+        var end = start
+        while end < order.count, values[order[end]] == values[order[start]] { end += 1 }
+        for place in start..<end { ranks[order[place]] = Double(start + end + 1) / 2 }
+        start = end
+    }
+    return ranks
+}
+
+/// P(X < x) of the standard normal distribution.
+package func normalCumulative(_ x: Double) -> Double { complementaryErrorFunction(-x / 2.0.squareRoot()) / 2 }

@@ -117,7 +117,7 @@ struct DeletionScreenTests {
         options.backgrounds = example.backgrounds
         options.gradients = example.gradients
         let directions = Self.directions(model.configuration.hiddenSize)
-        let found = try DeletionScreen(embedder, options: options).cosines(cell, to: directions)
+        let found = try DeletionScreen(embedder, options: options).estimate([cell], to: directions)[0].cosines
         let plain = Plain(
             model: model.oracle, cell: cell, layers: example.layer.index(in: model.configuration),
             pooling: example.pooling)
@@ -150,7 +150,7 @@ struct DeletionScreenTests {
         let tokens = random.sample(120, of: 290).map { UInt32($0 + 5) }
         let embedder = CellEmbedder(weights, layer: .last, threads: 1)
         let directions = Self.directions(32)
-        let estimated = try DeletionScreen(embedder).cosines(CellInput(tokens: tokens), to: [directions[0]])[0]
+        let estimated = try DeletionScreen(embedder).estimate([CellInput(tokens: tokens)], to: [directions[0]])[0].cosines[0]
         let exact = try embedder.embed(
             tokens.indices.map { gene in CellInput(tokens: tokens.indices.filter { $0 != gene }.map { tokens[$0] }) })
         let before = try embedder.embed([CellInput(tokens: tokens)])
@@ -167,19 +167,26 @@ struct DeletionScreenTests {
         #expect((error / size).squareRoot() < 0.1, "\((error / size).squareRoot())")
     }
 
-    @Test("the same bytes for any number of threads; a cell of one gene is refused")
+    @Test("the same bytes for any number of threads and any other cells; a cell of one gene is refused")
     func threads() throws {
         let model = try TinyModel()
         let cell = CellInput(tokens: model.cell(31))
         let directions = Self.directions(model.configuration.hiddenSize)
-        let results = try [1, 2, 3].map { threads in
-            try DeletionScreen(CellEmbedder(model.weights(), threads: threads)).cosines(cell, to: directions)
+        let shorter = CellInput(tokens: model.cell(12))
+        func cosines(_ cells: [CellInput], threads: Int) throws -> [[[Double]]] {
+            try DeletionScreen(CellEmbedder(model.weights(), threads: threads)).estimate(cells, to: directions)
+                .map(\.cosines)
         }
-        #expect(results[0] == results[1] && results[0] == results[2])
+        let alone = try [1, 2, 3].map { try cosines([cell], threads: $0) }
+        #expect(alone[0] == alone[1] && alone[0] == alone[2])
+        // After and before another cell, in memory that it has used.
+        let together = try [1, 2, 3].map { try cosines([shorter, cell, shorter], threads: $0) }
+        #expect(together.allSatisfy { $0 == together[0] })
+        #expect(together[0][1] == alone[0][0] && together[0][0] == together[0][2])
         let screen = DeletionScreen(CellEmbedder(try model.weights(), threads: 1))
         #expect(throws: TransformerError.self) {
-            try screen.cosines(CellInput(tokens: [3, 4, 5], genes: 1..<2), to: directions)
+            try screen.estimate([CellInput(tokens: [3, 4, 5], genes: 1..<2)], to: directions)
         }
-        #expect(screen.forwards(directions: 2) == 14)
+        #expect(screen.forwards(directions: 1) == 11 && screen.forwards(directions: 2) == 13)
     }
 }

@@ -41,4 +41,16 @@ struct SeededRandomTests {
         }
         for hit in hits { #expect((hit - 1000).magnitude < 150) }
     }
+
+    @Test("a permutation has every number once, and all orders come as often")
+    func permutations() {
+        var random = SeededRandom(seed: 5)
+        #expect(random.permutation(0).isEmpty && random.permutation(1) == [0])
+        #expect(random.permutation(100).sorted() == Array(0..<100))
+        var counts: [[Int]: Int] = [:]
+        for _ in 0..<24_000 { counts[random.permutation(4), default: 0] += 1 }
+        #expect(counts.count == 24)
+        // Five standard deviations of a count of 1,000.
+        #expect(counts.values.allSatisfy { abs($0 - 1_000) < 160 })
+    }
 }

@@ -50,4 +50,23 @@ struct StatisticsTests {
         let withNaN = benjaminiHochberg([0.02, .nan])
         #expect(withNaN == [0.04, 1])
     }
+
+    @Test("Spearman's correlation agrees with scipy, ties included")
+    func spearman() throws {
+        // scipy.stats.spearmanr
+        let known = try #require(spearmanCorrelation([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]))
+        #expect(abs(known - 0.8207826816681233) < 1e-12)
+        let found = try #require(spearmanCorrelation([3, 1, 2, 2, 9, -1], [0, 0, 5, 1, 4, -3]))
+        #expect(abs(found - 0.5882352941176471) < 1e-12)
+        #expect(spearmanCorrelation([1, 2], [1, 2]) == nil)
+        #expect(spearmanCorrelation([1, 1, 1], [1, 2, 3]) == nil)
+    }
+
+    @Test("the normal distribution's cumulative agrees with scipy")
+    func normal() {
+        // scipy.stats.norm.cdf
+        for (x, p) in [(0, 0.5), (-1.96, 0.024997895148220435), (1, 0.8413447460685429), (-6, 9.865876450376946e-10)] {
+            #expect(abs(normalCumulative(x) / p - 1) < 1e-12)
+        }
+    }
 }

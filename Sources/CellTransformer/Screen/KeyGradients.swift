@@ -2,31 +2,36 @@ internal import Numerics
 
 /// What a function of a cell's hidden states would gain from each token's weight in attention: the gradient of a factor at
 /// its exponential, in the softmax of every layer and head, of all queries but the token's own, whose hidden states go with
-/// the token. One forward and one backward pass; used by one thread at a time.
+/// the token. One forward pass, and one backward pass a function; used by one thread at a time.
 final class KeyGradients {
     private let trainer: BertTrainer
 
-    init(_ weights: BertWeights, threads: Int) {
-        trainer = BertTrainer(weights.configuration, Parameters(copying: weights), threads: threads)
+    /// - Parameter parameters: read alone, so that several threads may share them.
+    init(_ configuration: BertConfiguration, _ parameters: Parameters, threads: Int) {
+        trainer = BertTrainer(configuration, parameters, threads: threads)
     }
 
-    /// [tokens], the gradients at a factor of 1.
+    /// [functions][tokens], the gradients at a factor of 1.
     ///
     /// - Parameters:
     ///   - tokens: of one cell, checked before, at `positions`.
-    ///   - slope: [tokens, h], called with the hidden states after `layer`: the gradient of the function by them.
+    ///   - slopes: [functions] of [tokens, h], called with the hidden states after `layer`: the gradients by them.
     func callAsFunction(
-        _ tokens: [UInt32], positions: [Int], through layer: Int, slope: (UnsafeMutablePointer<Float>) -> [Float]
-    ) -> [Double] {
+        _ tokens: [UInt32], positions: [Int], through layer: Int, slopes: (UnsafeMutablePointer<Float>) -> [[Float]]
+    ) -> [[Double]] {
         var batch = TrainingBatch()
         batch.add(tokens, positions: positions)
         trainer.makeRoom(for: batch)
         let step = TrainingStep(trainer, batch, seed: 0, dropout: Dropout())
         step.forward(layers: layer)
+        return slopes(trainer.memory.hidden(layer)).map { backward(step, from: layer, slopes: $0) }
+    }
+
+    /// What the forward pass kept is left as it is.
+    private func backward(_ step: TrainingStep, from layer: Int, slopes: [Float]) -> [Double] {
         let (length, heads, h) = (
-            tokens.count, trainer.configuration.headCount, trainer.configuration.hiddenSize
+            step.batch.rows, trainer.configuration.headCount, trainer.configuration.hiddenSize
         )
-        let slopes = slope(trainer.memory.hidden(layer))
         precondition(slopes.count == length * h, "a slope for each hidden state")
         slopes.withUnsafeBufferPointer { slopes in
             guard let start = slopes.baseAddress else { return }

@@ -71,7 +71,7 @@ package enum KnockoutBenchmark {
             let screen = DeletionScreen(embedder)
             let estimates = try (0..<2).map { _ in
                 try control.checkCancelled("stopped")
-                return try seconds { _ = try screen.cosines(cells[0], to: [Array(goal[row: 0])]) }
+                return try seconds { _ = try screen.estimate([cells[0]], to: [Array(goal[row: 0])]) }
             }
             return Result(
                 model: model.name, isUntrained: model.untrainedSeed != nil, precision: precision, length: length,

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import HNSW
 internal import LMDBStore
 internal import Numerics
@@ -7,21 +6,21 @@ internal import Tokenizers
 extension Database {
     /// Ranks genes by how far their deletion (or overexpression) moves the `from` cells towards the `to` cells.
     ///
-    /// Exact: every gene is perturbed in every `from` cell that has it among the genes the model reads, and each such
-    /// cell is embedded again. The snapshot that it began with is kept until it returns.
+    /// Every deletion of a cell is estimated at the price of some passes (``KnockoutOptions/screen``), 128 of them are
+    /// measured to check that, and the budget's rest goes to deletions that decide which genes are the best. Where that
+    /// costs no less than measuring everything, everything is measured. The snapshot that it began with is kept until it
+    /// returns. Stopped by `control`, it returns what it knows, marked as ``KnockoutRanking/isPartial``.
     ///
-    /// - Throws: ``EmbDBError`` `expression`, `nothingFound` (no cell selected), `unknownGene`, `cancelled`, `corrupted`.
-    /// - Complexity: one pass through the model a cell and gene.
+    /// - Throws: ``EmbDBError`` `usage`, `expression`, `nothingFound` (no cell selected), `unknownGene`, `model`,
+    ///   `corrupted`; `cancelled` if nothing was known yet.
+    /// - Complexity: by default some fourteen passes through the model a cell; without estimates one a cell and gene.
     public func knockouts(
         options: KnockoutOptions, control: Control = Control()
     ) throws(EmbDBError) -> KnockoutRanking {
         try withEmbDBErrors {
-            let start = Date()
-            return try environment.read { transaction in
+            try environment.read { transaction in
                 let snapshot = try Snapshot(transaction, path: path)
-                var run = try KnockoutRun(snapshot, options, path: path, in: transaction)
-                try run.perform(control: control, in: transaction)
-                return run.ranking(seconds: Date().timeIntervalSince(start))
+                return try KnockoutRun(snapshot, options, path: path, in: transaction).ranking(control: control)
             }
         }
     }

@@ -8,6 +8,14 @@ public struct KnockoutOptions: Sendable {
         case overexpress
     }
 
+    /// Whether estimates are used.
+    public enum Screen: String, Sendable, CaseIterable {
+        /// For deletions that cost less that way, if a check against exact ones says that the estimates are good.
+        case auto
+        /// Every number is measured.
+        case off
+    }
+
     /// The cells to be moved, by an expression over obs.
     public var from: String
     /// The cells to move them to.
@@ -20,8 +28,19 @@ public struct KnockoutOptions: Sendable {
     public var mode = Mode.delete
     /// At most so many `from` cells, drawn by ``seed``; nil: all.
     public var maximumCells: Int?
-    /// Genes in fewer `from` cells are not ranked.
-    public var minimumCells = 1
+    /// Genes in fewer `from` cells are ``KnockoutRanking/rare``. nil: 1 if genes were named; else as many as a mean needs for
+    /// half of its variance to be the gene's, but no fewer than 20 and no more than a quarter of the cells.
+    public var minimumCells: Int?
+    /// Whether deletions are estimated, all of a cell at the price of some fourteen passes, and only some measured.
+    public var screen = Screen.auto
+    /// Passes through the transformer as a share of those of the exact run, above 0 and up to 1. nil, and no
+    /// ``seconds``: 1/100, but enough to estimate all cells and 500 more; it ends sooner where more would change little.
+    public var budget: Double?
+    /// It begins nothing new after so many seconds; what it finds then depends on the machine.
+    public var seconds: Double?
+    /// An obs column that names each cell's donor: cells are drawn evenly over donors, and intervals and p values are over
+    /// donors instead of cells.
+    public var donor: String?
     /// Neighbors of ``KnockoutRanking/Gene/neighborShift``.
     public var k = 10
     /// Decides which cells ``maximumCells`` draws.

@@ -1,80 +1,115 @@
 internal import CellTransformer
-internal import HNSW
+internal import Foundation
 internal import LMDBStore
 internal import Numerics
 internal import Tokenizers
 
-/// One ranking: the states, the loop over cells, and what is kept of every perturbed embedding.
+/// One ranking: the states, the cells and their genes, and what is made of what the race finds.
 struct KnockoutRun {
-    private let snapshot: Snapshot
     private let options: KnockoutOptions
     private let embedder: StoredCellEmbedder
-    private let from: [Int]
-    private let to: Bitmap
-    private let goal: Direction
-    private let alternatives: [(state: String, direction: Direction)]
+    private let states: KnockoutStates
+    private let pairs: CellGenePairs
     private let expression: ExpressionDifference
-    /// nil: every gene that a cell has.
-    private let genes: Set<UInt32>?
-    private var effects: [UInt32: GeneEffect] = [:]
-    private var forwards = 0
+    private let start = Date()
 
-    /// Cells are gathered until they make so many passes, so that short gene lists keep all threads busy too.
-    private static let batch = 256
+    /// Deletions in a cell that its mean rests on, at least: random genes are added to short lists.
+    private static let deletionsPerCell = 16
+    /// Of the forward passes of the exact run, where nobody says how many; and at least so many beside the estimates.
+    private static let usualShare = 0.01
+    private static let passesBesideEstimates = 500
 
     init(_ snapshot: Snapshot, _ options: KnockoutOptions, path: String, in transaction: borrowing ReadTransaction)
         throws
     {
-        self.snapshot = snapshot
         self.options = options
         guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
-        from = try snapshot.drawnRows(
+        if let share = options.budget, !(share > 0 && share <= 1) {
+            throw EmbDBError(.usage, "the budget is \(share): give a share of the exact run, above 0 and up to 1")
+        }
+        if let seconds = options.seconds, !(seconds > 0) {
+            throw EmbDBError(.usage, "the time is \(seconds) s: give more than 0")
+        }
+        let from = try snapshot.drawnRows(
             selectedBy: options.from, option: "--from", atMost: options.maximumCells, seed: options.seed,
             in: transaction)
-        to = try snapshot.rows(selectedBy: options.to, option: "--to", in: transaction)
-        goal = snapshot.direction(to: to)
-        alternatives = try options.alternatives.map { text in
-            (
-                text,
-                snapshot.direction(to: try snapshot.rows(selectedBy: text, option: "--alternative", in: transaction))
-            )
-        }
+        states = try KnockoutStates(snapshot, options, in: transaction)
         let embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
         self.embedder = embedder
-        genes = try options.genes.map { Set(try embedder.genes($0)) }
+        let genes = try options.genes.map { Set(try embedder.genes($0)) }
         expression = try ExpressionDifference(
-            from: from, to: to.rows, vocabularyCount: embedder.model.vocabulary.count, in: transaction)
-    }
-
-    // MARK: The loop
-
-    /// A cell that waits to be embedded, unperturbed first, then once a gene.
-    private struct Work {
-        let row: Int
-        let tokens: [UInt32]
-        /// Perturbed genes with their position among the cell's genes.
-        let genes: [(token: UInt32, position: Int)]
-    }
-
-    mutating func perform(control: Control, in transaction: borrowing ReadTransaction) throws {
-        var waiting: [Work] = []
-        var count = 0
-        for (done, row) in from.enumerated() {
-            try control.checkCancelled("stopped; a ranking keeps nothing: run it again, perhaps with --max-cells")
+            from: from, to: states.to.rows, vocabularyCount: embedder.model.vocabulary.count, in: transaction)
+        var cells: [CellGenePairs.Cell] = []
+        var perturbed: [[(token: UInt32, position: Int)]] = []
+        for row in from {
             let tokens = embedder.tokens(of: try embedder.ranking(ofRow: row, in: transaction))
-            let work = Work(row: row, tokens: tokens, genes: perturbable(tokens))
-            waiting.append(work)
-            count += work.genes.count + 1
-            if count >= Self.batch || done == from.count - 1 {
-                try measure(waiting, control)
-                waiting.removeAll()
-                count = 0
-                control.progress(.init(unit: "cells", phase: "perturbing", done: done + 1, total: from.count))
-            }
+            cells.append(.init(row: row, tokens: tokens, unit: cells.count))
+            perturbed.append(Self.perturbed(tokens, row, genes, options, embedder.model))
         }
-        let both = from.count { to[$0] }
+        pairs = CellGenePairs(cells, genes: perturbed, wanted: genes)
+    }
+
+    /// The wanted genes among what the model reads of a cell, and random others beside few. The last one of a cell cannot be
+    /// deleted, and the one in front cannot be moved there.
+    private static func perturbed(
+        _ tokens: [UInt32], _ row: Int, _ genes: Set<UInt32>?, _ options: KnockoutOptions, _ model: EmbeddingModel
+    ) -> [(token: UInt32, position: Int)] {
+        let range = model.input(tokens).genes
+        let possible = range.filter { options.mode == .delete ? range.count > 1 : $0 > range.lowerBound }
+            .map { (token: tokens[$0], position: $0 - range.lowerBound) }
+        guard let genes else { return possible }
+        let wanted = possible.filter { genes.contains($0.token) }
+        let others = possible.filter { !genes.contains($0.token) }
+        guard !wanted.isEmpty, wanted.count < deletionsPerCell else { return wanted }
+        var random = SeededRandom(seed: SeededRandom.mixed(options.seed) ^ UInt64(row))
+        let more = random.sample(deletionsPerCell - wanted.count, of: others.count).map { others[$0] }
+        return (wanted + more).sorted { $0.position < $1.position }
+    }
+
+    // MARK: Spending
+
+    func ranking(control: Control) throws -> KnockoutRanking {
+        warn(control)
+        let measurer = PerturbationMeasurer(pairs, states, embedder, options.mode)
+        let exactRun = measurer.cost(of: Array(0..<pairs.count))
+        let estimates = options.screen == .auto && measurer.canEstimate
+        let isLimited = options.budget != nil || options.seconds != nil
+        let forwards: Int? =
+            if let share = options.budget {
+                Int((share * Double(exactRun)).rounded(.down))
+            } else if estimates, !isLimited {
+                max(
+                    Int(Self.usualShare * Double(exactRun)),
+                    measurer.forwardsPerEstimate * pairs.cells.count + Self.passesBesideEstimates)
+            } else {
+                nil
+            }
+        var race = KnockoutRace(
+            measurer, GenePrior(pairs.tokens.map(embedder.model.weights.wordEmbedding)),
+            KnockoutBudget(forwards: forwards, seconds: options.seconds, stopsEarly: !isLimited, start: start),
+            options, control: control)
+        if forwards ?? .max >= exactRun, options.seconds == nil {
+            try race.measureAll()
+        } else {
+            try race.run(estimates: estimates)
+        }
+        if race.measurer.table.measuredPairs.isEmpty, race.measurer.table.estimatedCells.isEmpty, pairs.count > 0 {
+            try control.checkCancelled("stopped before anything was known: run it again, perhaps with --max-cells")
+            throw EmbDBError(
+                .usage,
+                options.seconds == nil
+                    ? "the budget is too small for a single cell: the exact run has \(exactRun) passes, give more"
+                    : "the time was over before anything was known: give more seconds")
+        }
+        return answer(race, exactRun: exactRun, isPartial: control.isCancelled())
+    }
+
+    private func warn(_ control: Control) {
+        let both = pairs.cells.count { states.to[$0.row] }
         if both > 0 { control.warning("\(both) cells are selected by --from and by --to") }
-        let unseen = (genes ?? []).filter { effects[$0] == nil }.map(embedder.model.vocabulary.name).sorted()
+        guard let names = options.genes, let wanted = try? Set(embedder.genes(names)) else { return }
+        let seen = Set(pairs.tokens)
+        let unseen = wanted.filter { !seen.contains($0) }.map(embedder.model.vocabulary.name).sorted()
         if !unseen.isEmpty {
             control.warning(
                 "not ranked, because no --from cell has them among the genes that the model reads: "
@@ -83,88 +118,26 @@ struct KnockoutRun {
         }
     }
 
-    /// The wanted genes among what the model reads of a cell. The last one of a cell cannot be deleted, and the one in
-    /// front cannot be moved there.
-    private func perturbable(_ tokens: [UInt32]) -> [(token: UInt32, position: Int)] {
-        let input = embedder.model.input(tokens)
-        var found: [(token: UInt32, position: Int)] = []
-        for index in input.genes {
-            let position = index - input.genes.lowerBound
-            let isPossible = options.mode == .delete ? input.genes.count > 1 : position > 0
-            if isPossible, genes?.contains(tokens[index]) ?? true { found.append((tokens[index], position)) }
-        }
-        return found
-    }
-
-    /// Embeds the cells as they are and perturbed, and adds what changed.
-    private mutating func measure(_ cells: [Work], _ control: Control) throws {
-        let inputs = try cells.flatMap { cell in
-            [cell.tokens] + (try cell.genes.map { try embedder.perturbed(cell.tokens, [$0.token], options.mode) })
-        }
-        let matrix = try embedder.embed(inputs, control: control)
-        let embeddings = (0..<matrix.rows).map { Array(matrix[row: $0]) }
-        forwards += inputs.count
-        let shares = goalShares(
-            embeddings, cells: cells.flatMap { Array(repeating: $0.row, count: $0.genes.count + 1) })
-        var next = 0
-        for cell in cells {
-            let before = cosines(embeddings[next])
-            let shareBefore = shares[next]
-            for (offset, gene) in cell.genes.enumerated() {
-                let index = next + 1 + offset
-                let after = cosines(embeddings[index])
-                effects[gene.token, default: GeneEffect(alternatives: alternatives.count)].add(
-                    shift: after.goal - before.goal, alternatives: zip(after.alternatives, before.alternatives).map(-),
-                    neighborShift: shares[index] - shareBefore, position: gene.position)
-            }
-            next += cell.genes.count + 1
-        }
-    }
-
-    private func cosines(_ embedding: [Float]) -> Cosines {
-        Cosines(embedding, goal, alternatives.map(\.direction))
-    }
-
-    /// For each embedding, the share of goal cells among its k nearest stored cells, without the cell it was made from.
-    private func goalShares(_ embeddings: [[Float]], cells: [Int]) -> [Double] {
-        let keepsAll = snapshot.live.population == snapshot.live.count
-        let queries = Matrix(
-            rows: embeddings.count, columns: snapshot.set.dimension, values: embeddings.flatMap { $0 })
-        let found = snapshot.index.search(
-            queries: queries, k: min(options.k, snapshot.state.rows) + 1, ef: snapshot.defaultEf,
-            keeping: keepsAll ? nil : snapshot.live,
-            threads: options.threads)
-        return zip(found, cells).map { result, cell in
-            let neighbors = result.neighbors.filter { $0.row != cell }.prefix(options.k)
-            guard !neighbors.isEmpty else { return 0 }
-            return Double(neighbors.count { to[$0.row] }) / Double(neighbors.count)
-        }
-    }
-
     // MARK: The answer
 
-    func ranking(seconds: Double) -> KnockoutRanking {
-        let vocabulary = embedder.model.vocabulary
-        let ranked = effects.filter { $0.value.shifts.count >= options.minimumCells }
-            .map { (token: $0.key, effect: $0.value, mean: $0.value.meanShift, id: vocabulary.entry($0.key)?.id ?? "") }
-            .sorted { ($1.mean, $0.id) < ($0.mean, $1.id) }
-        // Geneformer's statistics: each gene's shifts against those of all genes together, itself included.
-        let reference = RankedReference(ranked.flatMap(\.effect.shifts))
-        let pValues = ranked.map { reference.test($0.effect.shifts).pValue }
-        let rates = benjaminiHochberg(pValues)
-        let genes = ranked.enumerated().map { index, gene in
-            KnockoutRanking.Gene(
-                rank: index + 1, gene: vocabulary.name(gene.token), geneID: gene.id, score: gene.mean,
-                interval: gene.effect.interval, shift: gene.mean,
-                shiftToAlternatives: zip(alternatives, gene.effect.meanAlternatives).map { ($0.state, $1) },
-                populationEffect: gene.effect.sum / Double(from.count), neighborShift: gene.effect.meanNeighborShift,
-                pValue: pValues[index], falseDiscoveryRate: rates[index], cells: gene.effect.shifts.count,
-                sameSign: gene.effect.sameSign, exact: true, position: gene.effect.meanPosition,
-                expressionDifference: expression[gene.token])
-        }
+    private func answer(_ race: KnockoutRace, exactRun: Int, isPartial: Bool) -> KnockoutRanking {
+        let scored = race.scored()
+        let rows = KnockoutRows(race, scored, options, expression, embedder.model.vocabulary)
+        let half = scored.halfSplitOverlap(seed: options.seed)
         return KnockoutRanking(
-            model: embedder.model.summary, fromCells: from.count, toCells: to.population, mode: options.mode,
-            seconds: seconds, forwards: forwards,
-            ranking: genes)
+            model: embedder.model.summary, fromCells: pairs.cells.count, toCells: states.to.population,
+            mode: options.mode, seconds: Date().timeIntervalSince(start), forwards: race.measurer.forwards,
+            forwardsOfExactRun: exactRun, isPartial: isPartial,
+            reliability: .init(
+                best: scored.best, halfSplitOverlap: half, chance: scored.chance,
+                intraclassCorrelation: scored.components.intraclassCorrelation,
+                predictedOverlap: race.predictedOverlap(scored), pilotSpearman: race.pilot?.spearman,
+                pilotSlope: race.pilot?.slope, usesEstimates: race.usesEstimates,
+                isSupported: scored.isSupported(states.separation, halfSplitOverlap: half),
+                cellsNeeded: scored.cellsNeeded, stateSeparation: states.separation.accuracy,
+                statesDiffer: states.separation.isPlain,
+                minimumCells: scored.minimumCells, positionCorrelation: rows.correlation(\.position),
+                expressionCorrelation: rows.correlation(\.expressionDifference)),
+            ranking: rows.ranked, rare: rows.rare)
     }
 }

@@ -8,6 +8,8 @@ struct StoredCellEmbedder {
     let model: EmbeddingModel
     private let embedder: CellEmbedder
 
+    var threads: Int { embedder.threads }
+
     init(_ snapshot: Snapshot, threads: Int, path: String, in transaction: borrowing ReadTransaction) throws {
         model = try StoredModel.load(snapshot.requireModel(path: path), in: transaction)
         guard model.configuration.hiddenSize == snapshot.settings.dimension else {
@@ -69,4 +71,7 @@ struct StoredCellEmbedder {
     func embed(_ cells: [[UInt32]], control: Control) throws -> Matrix {
         try embedder.embed(cells.map(model.input), cellDone: { !control.isCancelled() })
     }
+
+    /// Estimates deletions as this embeds cells.
+    func screen() -> DeletionScreen { DeletionScreen(embedder) }
 }

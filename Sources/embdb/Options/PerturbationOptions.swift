@@ -15,14 +15,16 @@ struct PerturbationOptions: ParsableArguments {
     /// Runs `body`, which may take long, after a look at whether its answer can be written.
     ///
     /// - Parameter genes: as `--genes` has them; a file of them is not to be written over.
-    func withControl<R>(_ output: OutputOptions, genes: String, _ body: (Control) throws -> R) throws -> R {
+    func withControl<R>(
+        _ output: OutputOptions, genes: String, waitsForSteps: Bool = false, _ body: (Control) throws -> R
+    ) throws -> R {
         if let out {
             guard !genes.hasPrefix("@") || !OutputFile.isSamePlace(String(genes.dropFirst()), out) else {
                 throw EmbDBError(.usage, "--out \(out): the file to write is the list of genes: name another")
             }
             try OutputFile.check(out)
         }
-        return try output.withControl(body)
+        return try output.withControl(waitsForSteps: waitsForSteps, body)
     }
 
     /// The answer, to `--out` (as its ending or --format says) or on stdout. One that is empty takes no file's place.
@@ -46,3 +48,4 @@ struct PerturbationOptions: ParsableArguments {
 }
 
 extension KnockoutOptions.Mode: ExpressibleByArgument {}
+extension KnockoutOptions.Screen: ExpressibleByArgument {}

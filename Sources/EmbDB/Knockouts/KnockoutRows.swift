@@ -1,0 +1,60 @@
+internal import Numerics
+internal import Tokenizers
+
+/// The rows of a ranking, from what a race found.
+struct KnockoutRows {
+    private(set) var ranked: [KnockoutRanking.Gene] = []
+    private(set) var rare: [KnockoutRanking.Gene] = []
+
+    init(
+        _ race: KnockoutRace, _ scored: ScoredGenes, _ options: KnockoutOptions, _ expression: ExpressionDifference,
+        _ vocabulary: Vocabulary
+    ) {
+        let (pairs, table) = (scored.pairs, race.measurer.table)
+        let shift = race.estimates(.toward(0))
+        let others = options.alternatives.indices.map { race.estimates(.toward(2 + $0)) }
+        let known = shift.observations(pairs).map { $0.map(\.value) }
+        let genes = scored.ranked + scored.rare
+        // Geneformer's statistics: each gene's shifts against those of all genes together, itself included.
+        let reference = RankedReference(genes.flatMap { known[$0] })
+        let pValues = genes.map { reference.test(known[$0]).pValue }
+        let rates = benjaminiHochberg(pValues)
+        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+
+        func row(_ index: Int, rank: Int?) -> KnockoutRanking.Gene {
+            let gene = genes[index]
+            let own = pairs.ofGene[gene]
+            let values = own.map { shift.values[$0] }.filter { !$0.isNaN }
+            let neighbors = own.compactMap(table.neighborShift)
+            let token = pairs.tokens[gene]
+            let meanShift = shift.means[gene]
+            return KnockoutRanking.Gene(
+                rank: rank, gene: vocabulary.name(token), geneID: vocabulary.entry(token)?.id ?? "",
+                score: scored.score(gene), interval: scored.interval(gene), shift: meanShift,
+                shiftToAlternatives: zip(options.alternatives, others).map { ($0, $1.means[gene]) },
+                populationEffect: meanShift * Double(own.count) / Double(pairs.cells.count),
+                neighborShift: neighbors.isEmpty ? nil : mean(neighbors), pValue: pValues[index],
+                falseDiscoveryRate: rates[index], cells: own.count,
+                donors: options.donor == nil ? nil : pairs.units(ofGene: gene),
+                sameSign: values.isEmpty
+                    ? nil
+                    : Double(values.count { $0 * meanShift > 0 || ($0 == 0 && meanShift == 0) }) / Double(values.count),
+                exact: own.allSatisfy(table.isMeasured), position: mean(own.map { Double(pairs.position[$0]) }),
+                expressionDifference: expression[token])
+        }
+        func sorted(_ indices: Range<Int>) -> [Int] {
+            let keys = indices.map { (scored.score(genes[$0]), vocabulary.entry(pairs.tokens[genes[$0]])?.id ?? "") }
+            return indices.sorted {
+                let (a, b) = (keys[$0 - indices.lowerBound], keys[$1 - indices.lowerBound])
+                return (b.0, a.1) < (a.0, b.1)
+            }
+        }
+        ranked = sorted(0..<scored.ranked.count).enumerated().map { row($1, rank: $0 + 1) }
+        rare = sorted(scored.ranked.count..<genes.count).map { row($0, rank: nil) }
+    }
+
+    /// Rank correlation of the ranked genes' scores with another of their columns.
+    func correlation(_ column: (KnockoutRanking.Gene) -> Double) -> Double? {
+        spearmanCorrelation(ranked.map(\.score), ranked.map(column))
+    }
+}

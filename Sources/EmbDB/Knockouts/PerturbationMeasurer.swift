@@ -1,0 +1,138 @@
+internal import CellTransformer
+internal import Numerics
+internal import Tokenizers
+
+/// Embeds perturbed cells, one by one or all of a cell by an estimate, and writes down by how much they moved.
+struct PerturbationMeasurer {
+    let pairs: CellGenePairs
+    let states: KnockoutStates
+    let embedder: StoredCellEmbedder
+    let mode: KnockoutOptions.Mode
+    private let screen: DeletionScreen?
+    private(set) var table: ShiftTable
+    /// Passes through the transformer, a backward one counted as two.
+    private(set) var forwards = 0
+    /// Of the cells as they are: cosines, and the share of goal cells among the nearest behind them.
+    private var originals: [Int: [Double]] = [:]
+
+    /// Cells are gathered until they make so many passes, so that short gene lists keep all threads busy too.
+    private static let batch = 256
+
+    init(
+        _ pairs: CellGenePairs, _ states: KnockoutStates, _ embedder: StoredCellEmbedder, _ mode: KnockoutOptions.Mode
+    ) {
+        self.pairs = pairs
+        self.states = states
+        self.embedder = embedder
+        self.mode = mode
+        screen = mode == .delete ? embedder.screen() : nil
+        table = ShiftTable(pairs: pairs.count, directions: states.directions.count)
+    }
+
+    var canEstimate: Bool { screen != nil }
+
+    /// What the estimate of a cell costs, the cell as it is included.
+    var forwardsPerEstimate: Int { 1 + (screen?.forwards(directions: states.directions.count) ?? 0) }
+
+    /// What measuring these pairs costs.
+    func cost(of pairs: [Int]) -> Int {
+        pairs.count + Set(pairs.map { self.pairs.cell[$0] }.filter { originals[$0] == nil }).count
+    }
+
+    // MARK: Measuring
+
+    /// - Returns: false if the caller wants to stop; what was done so far is in the table.
+    mutating func measure(_ wanted: [Int], control: Control, progress: (Int) -> Void = { _ in }) throws -> Bool {
+        var next = 0
+        while next < wanted.count {
+            if control.isCancelled() { return false }
+            let some = wanted[next..<min(wanted.count, next + Self.batch)]
+            guard try measureAtOnce(Array(some), control) else { return false }
+            next += some.count
+            progress(next)
+        }
+        return true
+    }
+
+    private mutating func measureAtOnce(_ some: [Int], _ control: Control) throws -> Bool {
+        let fresh = Set(some.map { pairs.cell[$0] }).filter { originals[$0] == nil }.sorted()
+        let inputs =
+            fresh.map { pairs.cells[$0].tokens }
+            + (try some.map { pair in
+                try embedder.perturbed(
+                    pairs.cells[pairs.cell[pair]].tokens, [pairs.tokens[pairs.gene[pair]]], mode)
+            })
+        guard let embeddings = try embedded(inputs, control) else { return false }
+        forwards += inputs.count
+        let cells = fresh + some.map { pairs.cell[$0] }
+        let shares = states.goalShares(embeddings) { pairs.cells[cells[$0]].row }
+        for (index, cell) in fresh.enumerated() {
+            originals[cell] = states.cosines(embeddings[row: index]) + [shares[index]]
+        }
+        for (index, pair) in some.enumerated() {
+            guard let before = originals[pairs.cell[pair]] else { continue }
+            let after = states.cosines(embeddings[row: fresh.count + index]) + [shares[fresh.count + index]]
+            table.setMeasured(pair, zip(after, before).map(-))
+        }
+        return true
+    }
+
+    /// nil if the caller wants to stop.
+    private func embedded(_ inputs: [[UInt32]], _ control: Control) throws -> Matrix? {
+        do {
+            return try embedder.embed(inputs, control: control)
+        } catch let error as TransformerError where error.code == .stopped {
+            return nil
+        }
+    }
+
+    // MARK: Estimating
+
+    /// Estimates all pairs of some cells, in their order.
+    ///
+    /// - Returns: false if the caller wants to stop; what was done so far is in the table.
+    mutating func estimate(_ cells: [Int], control: Control, progress: (Int) -> Void = { _ in }) throws -> Bool {
+        guard let screen else { return true }
+        let step = 4 * embedder.threads
+        for first in stride(from: 0, to: cells.count, by: step) {
+            if control.isCancelled() { return false }
+            let some = Array(cells[first..<min(cells.count, first + step)])
+            guard let originals = try embedded(some.map { pairs.cells[$0].tokens }, control) else { return false }
+            guard let estimates = try estimated(some, screen, control) else { return false }
+            forwards += some.count * forwardsPerEstimate
+            let shares = states.goalShares(originals) { pairs.cells[some[$0]].row }
+            for (index, cell) in some.enumerated() {
+                let before = states.cosines(originals[row: index]) + [shares[index]]
+                self.originals[cell] = before
+                add(estimates[index], of: cell, before)
+            }
+            progress(first + some.count)
+        }
+        return true
+    }
+
+    /// nil if the caller wants to stop.
+    private func estimated(
+        _ cells: [Int], _ screen: DeletionScreen, _ control: Control
+    ) throws -> [DeletionEstimate]? {
+        do {
+            return try screen.estimate(
+                cells.map { embedder.model.input(pairs.cells[$0].tokens) }, to: states.vectors,
+                cellDone: { !control.isCancelled() })
+        } catch {
+            if error.code == .stopped { return nil }
+            throw error
+        }
+    }
+
+    private mutating func add(_ estimate: DeletionEstimate, of cell: Int, _ before: [Double]) {
+        let shares = states.goalShares(estimate.embeddings) { _ in pairs.cells[cell].row }
+        table.setEstimated(
+            cell,
+            pairs.ofCell(cell).map { pair in
+                let place = pairs.position[pair]
+                let after = estimate.cosines.map { $0[place] } + [shares[place]]
+                return (pair, zip(after, before).map(-))
+            })
+    }
+}
