@@ -77,9 +77,9 @@ struct OutputTests {
         let out = bench.file("ranking.tsv")
         #expect(try CommandLineTool.embdb.run(["knockouts", bench.database] + states + ["--out", out]).exitCode == 0)
         let json = try CommandLineTool.embdb.run(["knockouts", bench.database] + states + ["--format", "json"]).json()
-        let lines = try String(contentsOfFile: out, encoding: .utf8).split(separator: "\n").map {
-            $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-        }
+        let lines = try String(contentsOfFile: out, encoding: .utf8).split(separator: "\n")
+            .filter { !$0.hasPrefix("#") }
+            .map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
         for name in ["shift", "score", "population_effect", "position", "expression_difference", "p_value", "fdr"] {
             let column = try #require(lines[0].firstIndex(of: name))
             let (text, number) = (

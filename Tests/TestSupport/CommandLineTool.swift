@@ -63,6 +63,9 @@ public struct JSONAnswer {
 
     init(_ value: Any?) { self.value = value is NSNull ? nil : value }
 
+    /// The value that a text holds.
+    public init(text: String) throws { self.init(try JSONSerialization.jsonObject(with: Data(text.utf8))) }
+
     /// The value of a key of an object.
     public subscript(key: String) -> JSONAnswer { JSONAnswer((value as? [String: Any])?[key]) }
     /// An element of an array, from 0.

@@ -16,14 +16,17 @@ struct LabelColumn {
 
     /// - Throws: ``EmbDBError/Code/usage`` for a column that is not there, with the nearest names, and for one that holds
     ///   fractions, with those that hold labels.
-    init(_ name: String, _ snapshot: Snapshot, path: String, in transaction: borrowing ReadTransaction) throws {
+    init(
+        _ name: String, option: String = "--label", _ snapshot: Snapshot, path: String,
+        in transaction: borrowing ReadTransaction
+    ) throws {
         let columns = snapshot.state.columns
         let usable = columns.filter { $0.kind != .number }.map(\.name)
         guard let number = columns.firstIndex(where: { $0.name == name }) else {
             let near = nearestNames(to: name, in: usable)
             throw EmbDBError(
                 .usage,
-                "--label \(name): there is no such obs column (\(path)): "
+                "\(option) \(name): there is no such obs column (\(path)): "
                     + (near.isEmpty ? Self.list(usable) : "did you mean \(near.joined(separator: " or "))?"))
         }
         self.name = name
@@ -38,7 +41,7 @@ struct LabelColumn {
             codes = values.map { codeOf[$0] ?? -1 }
         case .numbers, .text:
             throw EmbDBError(
-                .usage, "--label \(name): the column holds numbers, not labels (\(path)): \(Self.list(usable))")
+                .usage, "\(option) \(name): the column holds numbers, not labels (\(path)): \(Self.list(usable))")
         }
         var counts = [Int](repeating: 0, count: labels.count)
         for row in snapshot.live.rows where codes[row] >= 0 { counts[Int(codes[row])] += 1 }

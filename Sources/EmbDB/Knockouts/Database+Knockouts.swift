@@ -20,7 +20,17 @@ extension Database {
         try withEmbDBErrors {
             try environment.read { transaction in
                 let snapshot = try Snapshot(transaction, path: path)
-                return try KnockoutRun(snapshot, options, path: path, in: transaction).ranking(control: control)
+                try options.check()
+                let start = try StartCells(snapshot, options, path: path, control: control, in: transaction)
+                let states = try KnockoutStates(snapshot, options, in: transaction)
+                if let column = options.observed {
+                    return try ObservedRun(column, snapshot, options, start, states, path: path, in: transaction)
+                        .ranking(control: control, in: transaction)
+                }
+                let embedder = try StoredCellEmbedder(
+                    snapshot, threads: options.threads, path: path, in: transaction)
+                return try KnockoutRun(snapshot, options, start, states, embedder, path: path, in: transaction)
+                    .ranking(control: control)
             }
         }
     }

@@ -8,6 +8,12 @@ public struct KnockoutOptions: Sendable {
         case overexpress
     }
 
+    /// Rankings that need no model.
+    public enum Baseline: String, Sendable, CaseIterable {
+        /// By how much more the `from` cells express a gene than the `to` cells.
+        case expression
+    }
+
     /// Whether estimates are used.
     public enum Screen: String, Sendable, CaseIterable {
         /// For deletions that cost less that way, if a check against exact ones says that the estimates are good.
@@ -41,6 +47,14 @@ public struct KnockoutOptions: Sendable {
     /// An obs column that names each cell's donor: cells are drawn evenly over donors, and intervals and p values are over
     /// donors instead of cells.
     public var donor: String?
+    /// What the ranking is compared with.
+    public var baseline: Baseline?
+    /// An obs column that names what was done to each cell: instead of imagined perturbations those are ranked, by their own
+    /// cells among the `from` cells against the control cells there. What is imagined stands beside them where the gene is
+    /// known.
+    public var observed: String?
+    /// The label of cells that nothing was done to; nil: control, ctrl, NT or non-targeting.
+    public var control: String?
     /// Neighbors of ``KnockoutRanking/Gene/neighborShift``.
     public var k = 10
     /// Decides which cells ``maximumCells`` draws.
@@ -52,5 +66,14 @@ public struct KnockoutOptions: Sendable {
     public init(from: String, to: String) {
         self.from = from
         self.to = to
+    }
+
+    /// - Throws: ``EmbDBError/Code/usage`` for numbers out of range.
+    func check() throws(EmbDBError) {
+        guard k >= 1 else { throw EmbDBError(.usage, "k is \(k): give a whole number from 1") }
+        if let budget, !(budget > 0 && budget <= 1) {
+            throw EmbDBError(.usage, "the budget is \(budget): give a share of the exact run, above 0 and up to 1")
+        }
+        if let seconds, !(seconds > 0) { throw EmbDBError(.usage, "the time is \(seconds) s: give more than 0") }
     }
 }

@@ -12,7 +12,7 @@ public struct KnockoutRanking: Sendable {
         public let rank: Int?
         /// Symbol, or the Ensembl id where there is none.
         public let gene: String
-        /// Ensembl id.
+        /// Ensembl id; empty for a label of a perturbation that is no known gene.
         public let geneID: String
         /// What the ranking is sorted by.
         public let score: Double
@@ -39,10 +39,32 @@ public struct KnockoutRanking: Sendable {
         public let sameSign: Double?
         /// Whether each of these cells was really embedded without the gene.
         public let exact: Bool
-        /// Mean position among a cell's genes, 0 the first.
-        public let position: Double
-        /// Mean log1p(counts per 10,000) of the goal cells minus that of the `from` cells.
-        public let expressionDifference: Double
+        /// Mean position among a cell's genes, 0 the first; nil for a perturbation that was observed.
+        public let position: Double?
+        /// Mean log1p(counts per 10,000) of the goal cells minus that of the `from` cells; nil for what is no known gene.
+        public let expressionDifference: Double?
+        /// Rank by the baseline, among the ranked genes; nil without one.
+        public internal(set) var baselineRank: Int?
+        /// Of an observed perturbation: what the model makes of deleting its gene in the control cells; nil if it does not
+        /// know the gene, or no cell has it.
+        public internal(set) var imagined: Imagined?
+
+        /// A perturbation by the model, beside one that was observed.
+        public struct Imagined: Sendable {
+            /// As ``Gene/score``.
+            public let score: Double
+            /// As ``Gene/interval``.
+            public let interval: (low: Double, high: Double)?
+            /// As ``Gene/shift``.
+            public let shift: Double
+            /// Control cells that have the gene.
+            public let cells: Int
+        }
+
+        /// Whether the gene is lower in the `from` cells already: deleting it would lead away from the goal's expression.
+        public var isLowerAtStart: Bool { expressionDifference.map { $0 > 0 } ?? false }
+        /// The shift towards the goal less the largest one towards an alternative; nil without alternatives.
+        public var specificity: Double? { shiftToAlternatives.map(\.shift).max().map { shift - $0 } }
     }
 
     /// How far a ranking can be trusted.
@@ -63,7 +85,7 @@ public struct KnockoutRanking: Sendable {
         public let pilotSpearman: Double?
         /// The slope.
         public let pilotSlope: Double?
-        /// Whether the estimates were good enough: a correlation from 0.7 and a slope from 0.8 to 1.2.
+        /// Whether the estimates were good enough: a correlation from 0.7, and a slope that may be one from 0.8 to 1.2.
         public let usesEstimates: Bool
         /// Whether the cells support a ranking: the states differ, the halves agree half as well again as chance, and the
         /// correlation of cells is 0.05 or more. nil where that cannot be said.
@@ -84,8 +106,24 @@ public struct KnockoutRanking: Sendable {
         public let expressionCorrelation: Double?
     }
 
-    /// The model that embedded them.
-    public let model: ModelSummary
+    /// How the ranking agrees with one that needs no model.
+    public struct BaselineAgreement: Sendable {
+        /// Which one.
+        public let kind: KnockoutOptions.Baseline
+        /// Rank correlation of the scores.
+        public let spearman: Double?
+        /// Which share of the ``Reliability/best`` genes is the same.
+        public let overlap: Double
+    }
+
+    /// The model that embedded them; nil for observed perturbations of cells with embeddings made elsewhere.
+    public let model: ModelSummary?
+    /// The obs column of the observed perturbations that were ranked; nil for imagined ones.
+    public let observed: String?
+    /// Donors of the cells; nil if none were named.
+    public let donors: Int?
+    /// nil if none was asked for.
+    public let baseline: BaselineAgreement?
     /// Cells that were perturbed.
     public let fromCells: Int
     /// Cells that the goal is made of.

@@ -54,7 +54,30 @@ struct KnockoutRows {
     }
 
     /// Rank correlation of the ranked genes' scores with another of their columns.
-    func correlation(_ column: (KnockoutRanking.Gene) -> Double) -> Double? {
-        spearmanCorrelation(ranked.map(\.score), ranked.map(column))
+    func correlation(_ column: (KnockoutRanking.Gene) -> Double?) -> Double? {
+        Self.correlation(ranked, column)
+    }
+
+    static func correlation(
+        _ ranked: [KnockoutRanking.Gene], _ column: (KnockoutRanking.Gene) -> Double?
+    ) -> Double? {
+        let known = ranked.compactMap { gene in column(gene).map { (gene.score, $0) } }
+        return spearmanCorrelation(known.map(\.0), known.map(\.1))
+    }
+
+    /// Ranks the genes by how much more the start cells express them, too, and says how far that is the same.
+    static func compare(
+        _ ranked: inout [KnockoutRanking.Gene], with baseline: KnockoutOptions.Baseline?, best: Int
+    ) -> KnockoutRanking.BaselineAgreement? {
+        guard let baseline else { return nil }
+        let known = ranked.indices.filter { ranked[$0].expressionDifference != nil }
+        let order = known.sorted {
+            (ranked[$0].expressionDifference ?? 0, $0) < (ranked[$1].expressionDifference ?? 0, $1)
+        }
+        for (place, index) in order.enumerated() { ranked[index].baselineRank = place + 1 }
+        let own = Set(known.prefix(best))
+        let shared = own.isEmpty ? 0 : Double(own.intersection(order.prefix(best)).count) / Double(own.count)
+        return .init(
+            kind: baseline, spearman: correlation(ranked) { $0.expressionDifference.map { -$0 } }, overlap: shared)
     }
 }

@@ -11,7 +11,9 @@ struct KnockoutRun {
     private let states: KnockoutStates
     private let pairs: CellGenePairs
     private let expression: ExpressionDifference
-    private let start = Date()
+    private let donors: Int?
+    private let path: String
+    private let begin = Date()
 
     /// Deletions in a cell that its mean rests on, at least: random genes are added to short lists.
     private static let deletionsPerCell = 16
@@ -19,31 +21,23 @@ struct KnockoutRun {
     private static let usualShare = 0.01
     private static let passesBesideEstimates = 500
 
-    init(_ snapshot: Snapshot, _ options: KnockoutOptions, path: String, in transaction: borrowing ReadTransaction)
-        throws
-    {
+    init(
+        _ snapshot: Snapshot, _ options: KnockoutOptions, _ start: StartCells, _ states: KnockoutStates,
+        _ embedder: StoredCellEmbedder, path: String, in transaction: borrowing ReadTransaction
+    ) throws {
         self.options = options
-        guard options.k >= 1 else { throw EmbDBError(.usage, "k is \(options.k): give a whole number from 1") }
-        if let share = options.budget, !(share > 0 && share <= 1) {
-            throw EmbDBError(.usage, "the budget is \(share): give a share of the exact run, above 0 and up to 1")
-        }
-        if let seconds = options.seconds, !(seconds > 0) {
-            throw EmbDBError(.usage, "the time is \(seconds) s: give more than 0")
-        }
-        let from = try snapshot.drawnRows(
-            selectedBy: options.from, option: "--from", atMost: options.maximumCells, seed: options.seed,
-            in: transaction)
-        states = try KnockoutStates(snapshot, options, in: transaction)
-        let embedder = try StoredCellEmbedder(snapshot, threads: options.threads, path: path, in: transaction)
+        self.path = path
+        self.states = states
         self.embedder = embedder
+        donors = start.donors
         let genes = try options.genes.map { Set(try embedder.genes($0)) }
         expression = try ExpressionDifference(
-            from: from, to: states.to.rows, vocabularyCount: embedder.model.vocabulary.count, in: transaction)
+            from: start.rows, to: states.to.rows, vocabularyCount: embedder.model.vocabulary.count, in: transaction)
         var cells: [CellGenePairs.Cell] = []
         var perturbed: [[(token: UInt32, position: Int)]] = []
-        for row in from {
+        for (row, unit) in zip(start.rows, start.units) {
             let tokens = embedder.tokens(of: try embedder.ranking(ofRow: row, in: transaction))
-            cells.append(.init(row: row, tokens: tokens, unit: cells.count))
+            cells.append(.init(row: row, tokens: tokens, unit: unit))
             perturbed.append(Self.perturbed(tokens, row, genes, options, embedder.model))
         }
         pairs = CellGenePairs(cells, genes: perturbed, wanted: genes)
@@ -70,7 +64,11 @@ struct KnockoutRun {
 
     func ranking(control: Control) throws -> KnockoutRanking {
         warn(control)
-        let measurer = PerturbationMeasurer(pairs, states, embedder, options.mode)
+        // What is done within seconds depends on the machine: it does not begin where another run ended.
+        let journal =
+            options.seconds == nil
+            ? KnockoutJournal(database: path, fingerprint: fingerprint(), warning: control.warning) : nil
+        let measurer = PerturbationMeasurer(pairs, states, embedder, options.mode, journal)
         let exactRun = measurer.cost(of: Array(0..<pairs.count))
         let estimates = options.screen == .auto && measurer.canEstimate
         let isLimited = options.budget != nil || options.seconds != nil
@@ -86,7 +84,7 @@ struct KnockoutRun {
             }
         var race = KnockoutRace(
             measurer, GenePrior(pairs.tokens.map(embedder.model.weights.wordEmbedding)),
-            KnockoutBudget(forwards: forwards, seconds: options.seconds, stopsEarly: !isLimited, start: start),
+            KnockoutBudget(forwards: forwards, seconds: options.seconds, stopsEarly: !isLimited, start: begin),
             options, control: control)
         if forwards ?? .max >= exactRun, options.seconds == nil {
             try race.measureAll()
@@ -101,7 +99,25 @@ struct KnockoutRun {
                     ? "the budget is too small for a single cell: the exact run has \(exactRun) passes, give more"
                     : "the time was over before anything was known: give more seconds")
         }
-        return answer(race, exactRun: exactRun, isPartial: control.isCancelled())
+        let isPartial = control.isCancelled()
+        if !isPartial { journal?.remove() }
+        return answer(race, exactRun: exactRun, isPartial: isPartial)
+    }
+
+    /// Of all that the shifts depend on.
+    private func fingerprint() -> String {
+        var hash = SHA256()
+        for text in [
+            embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.k)", states.description,
+            SIMDLevel.current, BLAS.kernelName,
+        ] { hash.update(text) }
+        for vector in states.vectors { hash.update(vector) }
+        for cell in pairs.cells {
+            hash.update("\(cell.row)")
+            cell.tokens.withUnsafeBytes { hash.update($0) }
+        }
+        pairs.gene.withUnsafeBytes { hash.update($0) }
+        return hash.finish()
     }
 
     private func warn(_ control: Control) {
@@ -124,9 +140,11 @@ struct KnockoutRun {
         let scored = race.scored()
         let rows = KnockoutRows(race, scored, options, expression, embedder.model.vocabulary)
         let half = scored.halfSplitOverlap(seed: options.seed)
+        var ranked = rows.ranked
+        let baseline = KnockoutRows.compare(&ranked, with: options.baseline, best: scored.best)
         return KnockoutRanking(
-            model: embedder.model.summary, fromCells: pairs.cells.count, toCells: states.to.population,
-            mode: options.mode, seconds: Date().timeIntervalSince(start), forwards: race.measurer.forwards,
+            model: embedder.model.summary, observed: nil, donors: donors, baseline: baseline, fromCells: pairs.cells.count, toCells: states.to.population,
+            mode: options.mode, seconds: Date().timeIntervalSince(begin), forwards: race.measurer.forwards,
             forwardsOfExactRun: exactRun, isPartial: isPartial,
             reliability: .init(
                 best: scored.best, halfSplitOverlap: half, chance: scored.chance,
@@ -138,6 +156,6 @@ struct KnockoutRun {
                 statesDiffer: states.separation.isPlain,
                 minimumCells: scored.minimumCells, positionCorrelation: rows.correlation(\.position),
                 expressionCorrelation: rows.correlation(\.expressionDifference)),
-            ranking: rows.ranked, rare: rows.rare)
+            ranking: ranked, rare: rows.rare)
     }
 }

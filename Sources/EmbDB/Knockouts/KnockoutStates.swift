@@ -29,6 +29,9 @@ struct KnockoutStates {
         separation = StateSeparation(snapshot.set, sets[1], sets[0], seed: options.seed)
     }
 
+    /// What else neighbors depend on.
+    var description: String { "\(snapshot.state.rows) rows, \(snapshot.live.population) live, \(to.rows)" }
+
     /// cos(embedding, direction) for every direction.
     func cosines(_ embedding: some Sequence<Float>) -> [Double] { directions.map { $0.cosine(embedding) } }
 

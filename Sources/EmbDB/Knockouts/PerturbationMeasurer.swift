@@ -9,6 +9,7 @@ struct PerturbationMeasurer {
     let embedder: StoredCellEmbedder
     let mode: KnockoutOptions.Mode
     private let screen: DeletionScreen?
+    private let journal: KnockoutJournal?
     private(set) var table: ShiftTable
     /// Passes through the transformer, a backward one counted as two.
     private(set) var forwards = 0
@@ -19,8 +20,10 @@ struct PerturbationMeasurer {
     private static let batch = 256
 
     init(
-        _ pairs: CellGenePairs, _ states: KnockoutStates, _ embedder: StoredCellEmbedder, _ mode: KnockoutOptions.Mode
+        _ pairs: CellGenePairs, _ states: KnockoutStates, _ embedder: StoredCellEmbedder,
+        _ mode: KnockoutOptions.Mode, _ journal: KnockoutJournal?
     ) {
+        self.journal = journal
         self.pairs = pairs
         self.states = states
         self.embedder = embedder
@@ -54,26 +57,44 @@ struct PerturbationMeasurer {
         return true
     }
 
-    private mutating func measureAtOnce(_ some: [Int], _ control: Control) throws -> Bool {
-        let fresh = Set(some.map { pairs.cell[$0] }).filter { originals[$0] == nil }.sorted()
+    private mutating func measureAtOnce(_ wanted: [Int], _ control: Control) throws -> Bool {
+        let unseen = Set(wanted.map { pairs.cell[$0] }).filter { originals[$0] == nil }.sorted()
+        forwards += unseen.count + wanted.count
+        let fresh = unseen.filter { cell in
+            originals[cell] = journal?.take(.original, cell)
+            return originals[cell] == nil
+        }
+        let some = wanted.filter { pair in
+            guard let values = journal?.take(.measured, pair), values.count == table.directions + 1 else { return true }
+            table.setMeasured(pair, values)
+            return false
+        }
+        guard !fresh.isEmpty || !some.isEmpty else { return true }
         let inputs =
             fresh.map { pairs.cells[$0].tokens }
             + (try some.map { pair in
                 try embedder.perturbed(
                     pairs.cells[pairs.cell[pair]].tokens, [pairs.tokens[pairs.gene[pair]]], mode)
             })
-        guard let embeddings = try embedded(inputs, control) else { return false }
-        forwards += inputs.count
+        guard let embeddings = try embedded(inputs, control) else {
+            forwards -= unseen.count + wanted.count
+            return false
+        }
         let cells = fresh + some.map { pairs.cell[$0] }
         let shares = states.goalShares(embeddings) { pairs.cells[cells[$0]].row }
         for (index, cell) in fresh.enumerated() {
-            originals[cell] = states.cosines(embeddings[row: index]) + [shares[index]]
+            let values = states.cosines(embeddings[row: index]) + [shares[index]]
+            originals[cell] = values
+            journal?.add(.original, cell, values)
         }
         for (index, pair) in some.enumerated() {
             guard let before = originals[pairs.cell[pair]] else { continue }
             let after = states.cosines(embeddings[row: fresh.count + index]) + [shares[fresh.count + index]]
-            table.setMeasured(pair, zip(after, before).map(-))
+            let values = zip(after, before).map(-)
+            table.setMeasured(pair, values)
+            journal?.add(.measured, pair, values)
         }
+        journal?.write()
         return true
     }
 
@@ -96,18 +117,36 @@ struct PerturbationMeasurer {
         let step = 4 * embedder.threads
         for first in stride(from: 0, to: cells.count, by: step) {
             if control.isCancelled() { return false }
-            let some = Array(cells[first..<min(cells.count, first + step)])
-            guard let originals = try embedded(some.map { pairs.cells[$0].tokens }, control) else { return false }
-            guard let estimates = try estimated(some, screen, control) else { return false }
+            let some = cells[first..<min(cells.count, first + step)].filter { !restore($0) }
+            if some.isEmpty { continue }
+            guard let originals = try embedded(some.map { pairs.cells[$0].tokens }, control),
+                let estimates = try estimated(some, screen, control)
+            else { return false }
             forwards += some.count * forwardsPerEstimate
             let shares = states.goalShares(originals) { pairs.cells[some[$0]].row }
             for (index, cell) in some.enumerated() {
                 let before = states.cosines(originals[row: index]) + [shares[index]]
                 self.originals[cell] = before
+                journal?.add(.original, cell, before)
                 add(estimates[index], of: cell, before)
             }
-            progress(first + some.count)
+            journal?.write()
+            progress(min(cells.count, first + step))
         }
+        return true
+    }
+
+    /// What an earlier run estimated of a cell.
+    private mutating func restore(_ cell: Int) -> Bool {
+        let (own, width) = (pairs.ofCell(cell), table.directions + 1)
+        guard let original = journal?.take(.original, cell), original.count == width,
+            let values = journal?.take(.estimated, cell), values.count == own.count * width
+        else { return false }
+        originals[cell] = original
+        table.setEstimated(
+            cell,
+            own.enumerated().map { ($1, Array(values[$0 * width..<($0 + 1) * width])) })
+        forwards += forwardsPerEstimate
         return true
     }
 
@@ -127,12 +166,12 @@ struct PerturbationMeasurer {
 
     private mutating func add(_ estimate: DeletionEstimate, of cell: Int, _ before: [Double]) {
         let shares = states.goalShares(estimate.embeddings) { _ in pairs.cells[cell].row }
-        table.setEstimated(
-            cell,
-            pairs.ofCell(cell).map { pair in
-                let place = pairs.position[pair]
-                let after = estimate.cosines.map { $0[place] } + [shares[place]]
-                return (pair, zip(after, before).map(-))
-            })
+        let shifts = pairs.ofCell(cell).map { pair in
+            let place = pairs.position[pair]
+            let after = estimate.cosines.map { $0[place] } + [shares[place]]
+            return (pair, zip(after, before).map(-))
+        }
+        table.setEstimated(cell, shifts)
+        journal?.add(.estimated, cell, shifts.flatMap(\.1))
     }
 }

@@ -47,7 +47,9 @@ struct ScoredGenes {
     private static func minimumCells(_ pairs: CellGenePairs, _ components: VarianceComponents, _ areNamed: Bool) -> Int {
         let cells = Double(pairs.cells.count)
         if areNamed || cells < 8 { return 1 }
-        let half = components.intraclassCorrelation.map { $0 > 0 ? (1 - $0) / $0 : .infinity } ?? 0
+        // Observations may be donors, of which there are never so many.
+        let isOfCells = pairs.cells.indices.allSatisfy { pairs.cells[$0].unit == $0 }
+        let half = !isOfCells ? 0 : components.intraclassCorrelation.map { $0 > 0 ? (1 - $0) / $0 : .infinity } ?? 0
         return Int(min(max(leastCells, half), (enoughCells * cells).rounded(.up)))
     }
 
@@ -126,10 +128,16 @@ struct ScoredGenes {
 
     /// Whether the cells support a ranking: the states are two, halves of the cells agree half as well again as chance, and a
     /// gene's cells are alike.
-    func isSupported(_ separation: StateSeparation, halfSplitOverlap: Double?) -> Bool? {
+    ///
+    /// - Parameter ofObserved: a perturbation that was made has many cells, each with one noisy value: what counts is their mean.
+    func isSupported(
+        _ separation: StateSeparation, halfSplitOverlap: Double?, ofObserved: Bool = false
+    ) -> Bool? {
         guard let halfSplitOverlap, let chance else { return nil }
-        return separation.isPlain && halfSplitOverlap >= 1.5 * chance
-            && components.intraclassCorrelation ?? 0 >= 0.05
+        let trusts = ranked.map(trust).sorted()
+        let isAlike =
+            ofObserved ? trusts[trusts.count / 2] >= 0.5 : components.intraclassCorrelation ?? 0 >= 0.05
+        return separation.isPlain && halfSplitOverlap >= 1.5 * chance && isAlike
     }
 
     /// Cells that a gene needs for four fifths of its mean's variance to be the gene's; nil where none are enough.

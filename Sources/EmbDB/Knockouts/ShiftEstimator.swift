@@ -31,8 +31,9 @@ struct ShiftEstimator {
             value: { table.estimated($0, statistic) })
     }
 
-    /// The slope of measured against estimated values, the cells' means taken off; and their rank correlation.
-    func agreement(_ table: ShiftTable) -> (slope: Double, spearman: Double?) {
+    /// The slope of measured against estimated values, the cells' means taken off, with its standard error; and their rank
+    /// correlation.
+    func agreement(_ table: ShiftTable) -> Agreement {
         let both = table.measuredPairs.sorted().filter(table.isEstimated)
         let estimated = both.map { table.estimated($0, statistic) - fit.cellMeans[pairs.cell[$0]] }
         let measured = both.map { table.measured($0, statistic) - fit.cellMeans[pairs.cell[$0]] }
@@ -41,7 +42,24 @@ struct ShiftEstimator {
         )
         let squares = estimated.reduce(0) { $0 + ($1 - middle.0) * ($1 - middle.0) }
         let products = zip(estimated, measured).reduce(0) { $0 + ($1.0 - middle.0) * ($1.1 - middle.1) }
-        return (squares > 0 ? products / squares : 1, spearmanCorrelation(estimated, measured))
+        let slope = squares > 0 ? products / squares : 1
+        let rest = zip(estimated, measured).reduce(0) {
+            let error = $1.1 - middle.1 - slope * ($1.0 - middle.0)
+            return $0 + error * error
+        }
+        let error = squares > 0 && both.count > 2 ? (rest / Double(both.count - 2) / squares).squareRoot() : 0
+        return Agreement(slope: slope, error: error, spearman: spearmanCorrelation(estimated, measured))
+    }
+
+    struct Agreement {
+        let slope: Double
+        let error: Double
+        let spearman: Double?
+
+        /// Whether estimates are good enough: a rank correlation from 0.7, and a slope that may be one from 0.8 to 1.2.
+        var isGood: Bool {
+            spearman ?? 0 >= 0.7 && slope + 2 * error >= 0.8 && slope - 2 * error <= 1.2
+        }
     }
 
     func estimates(_ table: ShiftTable) -> GeneEstimates {

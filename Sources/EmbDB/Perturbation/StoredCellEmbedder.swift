@@ -9,6 +9,8 @@ struct StoredCellEmbedder {
     private let embedder: CellEmbedder
 
     var threads: Int { embedder.threads }
+    /// Which hidden states become an embedding.
+    var description: String { "\(embedder.layer) \(embedder.pooling)" }
 
     init(_ snapshot: Snapshot, threads: Int, path: String, in transaction: borrowing ReadTransaction) throws {
         model = try StoredModel.load(snapshot.requireModel(path: path), in: transaction)

@@ -29,10 +29,14 @@ struct PerturbationOptions: ParsableArguments {
 
     /// The answer, to `--out` (as its ending or --format says) or on stdout. One that is empty takes no file's place.
     ///
-    /// - Parameter table: whether it is with the columns that a terminal does not need.
+    /// - Parameters:
+    ///   - table: whether it is with the columns that a terminal does not need.
+    ///   - meanings: of columns, for lines with a # above the table of a file.
+    ///   - svg: a picture, if there is one.
     /// - Returns: where it was written to, for the summary.
     func answer(
-        _ output: OutputOptions, isEmpty: Bool, json: () -> JSON, table: (_ isWhole: Bool) -> TextTable
+        _ output: OutputOptions, isEmpty: Bool, json: () -> JSON, table: (_ isWhole: Bool) -> TextTable,
+        meanings: [(column: String, meaning: String)] = [], svg: (() -> String)? = nil
     ) throws -> String {
         guard let out else {
             output.print(json: json(), table: table(output.format == .tsv))
@@ -41,7 +45,14 @@ struct PerturbationOptions: ParsableArguments {
         if isEmpty { return "" }
         let isJSON = output.format == .json || (output.format == .table && out.hasSuffix(".json"))
         var file = try OutputFile(out)
-        try file.write((isJSON ? json().text : table(true).tsv) + "\n")
+        if let svg, out.lowercased().hasSuffix(".svg") {
+            try file.write(svg())
+        } else if isJSON {
+            try file.write(json().text + "\n")
+        } else {
+            let comments = meanings.map { "# \($0.column): \($0.meaning)\n" }.joined()
+            try file.write(comments + table(true).tsv + "\n")
+        }
         try file.finish()
         return ", written to \(out)"
     }
@@ -49,3 +60,4 @@ struct PerturbationOptions: ParsableArguments {
 
 extension KnockoutOptions.Mode: ExpressibleByArgument {}
 extension KnockoutOptions.Screen: ExpressibleByArgument {}
+extension KnockoutOptions.Baseline: ExpressibleByArgument {}

@@ -1,0 +1,131 @@
+internal import Checkpoints
+internal import Foundation
+
+/// What a ranking has computed so far, in a file beside the database, so that the same ranking goes on where it was
+/// killed. Every number depends on what the name is made of, and on nothing else; so the file may be deleted at any time.
+///
+/// A line of text with the whole fingerprint, then records: the number of bytes behind it (UInt32, little-endian), and
+/// a kind, a number and values under their checksum. What follows a record that is not whole is not there.
+final class KnockoutJournal {
+    /// What values belong to: a cell as it is, a measured pair, or all estimated pairs of a cell.
+    enum Kind: UInt32 {
+        case original, measured, estimated
+    }
+
+    private struct Key: Hashable {
+        let kind: UInt32
+        let number: Int
+    }
+
+    private let path: String
+    private let header: [UInt8]
+    private var handle: FileHandle?
+    private var found: [Key: [Double]] = [:]
+    /// Not written yet: what takes no longer than ``patience`` leaves no file.
+    private var waiting: [UInt8] = []
+    private let begin = Date()
+    private let warning: (String) -> Void
+    private var isBroken = false
+
+    private static let patience = 2.0
+
+    /// Reads what an earlier run left; nil if another process is at the same ranking.
+    init?(database: String, fingerprint: String, warning: @escaping (String) -> Void) {
+        path = "\(database)-knockouts-\(fingerprint.prefix(12))"
+        header = Array("embdb knockouts 1 \(fingerprint)\n".utf8)
+        self.warning = warning
+        guard let handle = FileHandle(forUpdatingAtPath: path) else { return }
+        guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
+        self.handle = handle
+        read(handle)
+    }
+
+    /// How many values were found.
+    var count: Int { found.count }
+
+    /// What is known of it, once.
+    func take(_ kind: Kind, _ number: Int) -> [Double]? {
+        found.removeValue(forKey: Key(kind: kind.rawValue, number: number))
+    }
+
+    func add(_ kind: Kind, _ number: Int, _ values: [Double]) {
+        var content: [UInt8] = []
+        content.reserveCapacity(12 + 8 * values.count)
+        func append<T: FixedWidthInteger>(_ value: T, to bytes: inout [UInt8]) {
+            withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+        }
+        append(kind.rawValue, to: &content)
+        append(UInt64(number), to: &content)
+        for value in values { append(value.bitPattern, to: &content) }
+        let sealed = Checksummed.seal(content)
+        append(UInt32(sealed.count), to: &waiting)
+        waiting += sealed
+    }
+
+    /// Hands what was added to the system, which keeps it whatever becomes of this process.
+    func write() {
+        guard !isBroken, !waiting.isEmpty, handle != nil || Date().timeIntervalSince(begin) > Self.patience else { return }
+        do {
+            if handle == nil {
+                guard let made = FileHandle(creatingAtPath: path) else { throw CocoaError(.fileWriteUnknown) }
+                _ = flock(made.fileDescriptor, LOCK_EX | LOCK_NB)
+                try made.write(contentsOf: header)
+                handle = made
+            }
+            try handle?.write(contentsOf: waiting)
+            waiting.removeAll(keepingCapacity: true)
+        } catch {
+            isBroken = true
+            waiting = []
+            warning("what was computed cannot be kept (\(path)): a ranking that is killed begins anew")
+        }
+    }
+
+    /// The ranking is complete.
+    func remove() {
+        if handle != nil { unlink(path) }
+        handle = nil
+        isBroken = true
+    }
+
+    // MARK: Reading
+
+    /// All whole records; the file then ends behind them.
+    private func read(_ handle: FileHandle) {
+        let bytes = (try? handle.readToEnd()).map { [UInt8]($0) } ?? []
+        var place = header.count
+        if bytes.starts(with: header) {
+            while let (next, key, values) = record(bytes, at: place) {
+                found[key] = values
+                place = next
+            }
+        } else {
+            place = 0
+        }
+        do {
+            try handle.truncate(atOffset: UInt64(place))
+            try handle.seek(toOffset: UInt64(place))
+            if place == 0 { try handle.write(contentsOf: header) }
+        } catch {
+            isBroken = true
+        }
+    }
+
+    private func record(_ bytes: [UInt8], at place: Int) -> (next: Int, key: Key, values: [Double])? {
+        func number<T: FixedWidthInteger>(_ type: T.Type, _ bytes: ArraySlice<UInt8>) -> T {
+            bytes.reversed().reduce(0) { $0 << 8 | T($1) }
+        }
+        guard place + 4 <= bytes.count else { return nil }
+        let size = Int(number(UInt32.self, bytes[place..<place + 4]))
+        let end = place + 4 + size
+        guard end <= bytes.count, let content = Checksummed.open(Array(bytes[place + 4..<end])), content.count >= 12,
+            content.count % 8 == 4
+        else { return nil }
+        let key = Key(
+            kind: number(UInt32.self, content[0..<4]), number: Int(truncatingIfNeeded: number(UInt64.self, content[4..<12])))
+        let values = stride(from: 12, to: content.count, by: 8).map {
+            Double(bitPattern: number(UInt64.self, content[$0..<$0 + 8]))
+        }
+        return (end, key, values)
+    }
+}

@@ -1,0 +1,224 @@
+internal import AnnData
+internal import Foundation
+internal import HNSW
+internal import LMDBStore
+internal import Numerics
+internal import Tokenizers
+
+/// Ranks perturbations that were made in the laboratory, by the cells that they were made in, against the control cells of the same state.
+struct ObservedRun {
+    private let column: LabelColumn
+    private let control: Int32
+    private let snapshot: Snapshot
+    private let options: KnockoutOptions
+    private let start: StartCells
+    private let states: KnockoutStates
+    private let path: String
+    private let begin = Date()
+
+    /// What people call cells that nothing was done to.
+    private static let controls = ["control", "ctrl", "nt", "non-targeting"]
+
+    init(
+        _ name: String, _ snapshot: Snapshot, _ options: KnockoutOptions, _ start: StartCells,
+        _ states: KnockoutStates, path: String, in transaction: borrowing ReadTransaction
+    ) throws {
+        self.snapshot = snapshot
+        self.options = options
+        self.start = start
+        self.states = states
+        self.path = path
+        let column = try LabelColumn(name, option: "--observed", snapshot, path: path, in: transaction)
+        self.column = column
+        let found = column.labels.firstIndex { label in
+            options.control.map { label == $0 } ?? Self.controls.contains(label.lowercased())
+        }
+        guard let found else {
+            let asked = options.control ?? ""
+            let near = asked.isEmpty ? [] : nearestNames(to: asked, in: column.labels)
+            throw EmbDBError(
+                .usage,
+                (asked.isEmpty ? "no cell has a \(name) of control, ctrl, NT or non-targeting" : "no cell has a \(name) \(asked)")
+                    + " (\(path)): "
+                    + (near.isEmpty
+                        ? "name the control by --control, of " + column.labels.prefix(10).joined(separator: ", ")
+                        : "did you mean \(near.joined(separator: " or "))?"))
+        }
+        control = Int32(found)
+        guard start.rows.contains(where: { column.codes[$0] == Int32(found) }) else {
+            throw EmbDBError(
+                .nothingFound,
+                "none of the \(start.rows.count) --from cells has the \(name) \(column.labels[found]): there is nothing to compare "
+                    + "with")
+        }
+    }
+
+    /// A start cell with a label.
+    private struct Cell {
+        let row: Int
+        let unit: Int
+        let label: Int32
+        /// Cosines to the directions, and the share of goal cells among its neighbors behind them.
+        let values: [Double]
+    }
+
+    func ranking(control: Control, in transaction: borrowing ReadTransaction) throws -> KnockoutRanking {
+        let cells = measured()
+        let controls = cells.filter { $0.label == self.control }
+        let others = cells.filter { $0.label != self.control }
+        let pairs = CellGenePairs(
+            others.map { .init(row: $0.row, tokens: [], unit: start.donors == nil ? $0.row : $0.unit) },
+            genes: others.map { [(token: UInt32($0.label), position: 0)] }, wanted: nil)
+        let estimates = estimates(pairs, others, controls)
+        let scored = ScoredGenes(pairs, estimates, minimumCells: options.minimumCells, areNamed: true)
+        let imagination = try Imagination(self, controls.map(\.row), control: control, in: transaction)
+        let rows = rows(scored, others, controls, imagination)
+        var ranked = rows.ranked
+        let baseline = KnockoutRows.compare(&ranked, with: options.baseline, best: scored.best)
+        let half = scored.halfSplitOverlap(seed: options.seed)
+        return KnockoutRanking(
+            model: imagination.model, observed: column.name, donors: start.donors, baseline: baseline,
+            fromCells: start.rows.count, toCells: states.to.population, mode: .delete,
+            seconds: Date().timeIntervalSince(begin), forwards: imagination.forwards,
+            forwardsOfExactRun: imagination.forwards, isPartial: false,
+            reliability: .init(
+                best: scored.best, halfSplitOverlap: half, chance: scored.chance,
+                intraclassCorrelation: scored.components.intraclassCorrelation,
+                predictedOverlap: scored.chance.map { _ in 1 }, pilotSpearman: nil, pilotSlope: nil,
+                usesEstimates: false,
+                isSupported: scored.isSupported(states.separation, halfSplitOverlap: half, ofObserved: true),
+                cellsNeeded: scored.cellsNeeded, stateSeparation: states.separation.accuracy,
+                statesDiffer: states.separation.isPlain, minimumCells: scored.minimumCells,
+                positionCorrelation: nil,
+                expressionCorrelation: KnockoutRows.correlation(ranked, \.expressionDifference)),
+            ranking: ranked, rare: rows.rare)
+    }
+
+    // MARK: Cells
+
+    private func measured() -> [Cell] {
+        let labelled = start.rows.indices.filter { column.codes[start.rows[$0]] >= 0 }
+        let vectors = labelled.flatMap { StoredVectors.vector(snapshot.set, row: start.rows[$0]) }
+        let matrix = Matrix(rows: labelled.count, columns: snapshot.set.dimension, values: vectors)
+        let shares = states.goalShares(matrix) { start.rows[labelled[$0]] }
+        return labelled.enumerated().map { place, index in
+            let row = start.rows[index]
+            return Cell(
+                row: row, unit: start.units[index], label: column.codes[row],
+                values: states.cosines(matrix[row: place]) + [shares[place]])
+        }
+    }
+
+    /// cos(goal) − cos(start) of each cell less the mean of the control cells, of the same donor if it has any.
+    private func estimates(_ pairs: CellGenePairs, _ others: [Cell], _ controls: [Cell]) -> GeneEstimates {
+        func difference(_ cell: Cell) -> Double { ShiftStatistic.difference.value { cell.values[$0] } }
+        let all = controls.map(difference)
+        var ofUnit: [Int: (sum: Double, count: Double)] = [:]
+        if start.donors != nil {
+            for cell in controls {
+                ofUnit[cell.unit, default: (0, 0)].sum += difference(cell)
+                ofUnit[cell.unit, default: (0, 0)].count += 1
+            }
+        }
+        let middle = all.reduce(0, +) / Double(all.count)
+        let squares = all.reduce(0) { $0 + ($1 - middle) * ($1 - middle) }
+        let error = all.count > 1 ? (squares / Double(all.count - 1) / Double(all.count)).squareRoot() : 0
+        let values = others.map { cell in
+            difference(cell) - (ofUnit[cell.unit].map { $0.sum / $0.count } ?? middle)
+        }
+        let groups = GeneEstimates.observations(pairs, values, byUnit: true)
+        return GeneEstimates(
+            means: groups.map { group in group.reduce(0) { $0 + $1.value } / Double(max(1, group.count)) },
+            deviations: groups.map { _ in error }, values: values)
+    }
+
+    // MARK: Rows
+
+    private func rows(
+        _ scored: ScoredGenes, _ others: [Cell], _ controls: [Cell], _ imagination: Imagination
+    ) -> (ranked: [KnockoutRanking.Gene], rare: [KnockoutRanking.Gene]) {
+        let labels = scored.ranked + scored.rare
+        func mean(_ cells: [Cell], _ place: Int) -> Double {
+            cells.reduce(0) { $0 + $1.values[place] } / Double(cells.count)
+        }
+        let middle = (0..<states.directions.count + 1).map { mean(controls, $0) }
+        let own = labels.map { label in scored.pairs.ofGene[label].map { others[scored.pairs.cell[$0]] } }
+        let reference = RankedReference(controls.map { $0.values[0] })
+        let pValues = own.map { cells in reference.test(cells.map { $0.values[0] }).pValue }
+        let rates = benjaminiHochberg(pValues)
+        func row(_ index: Int, rank: Int?) -> KnockoutRanking.Gene {
+            let cells = own[index]
+            let shifts = middle.indices.map { mean(cells, $0) - middle[$0] }
+            let label = column.labels[Int(scored.pairs.tokens[labels[index]])]
+            return KnockoutRanking.Gene(
+                rank: rank, gene: label, geneID: imagination.id(label), score: scored.score(labels[index]),
+                interval: scored.interval(labels[index]), shift: shifts[0],
+                shiftToAlternatives: zip(options.alternatives, shifts[2...]).map { ($0, $1) },
+                populationEffect: shifts[0] * Double(cells.count) / Double(start.rows.count),
+                neighborShift: shifts[states.directions.count], pValue: pValues[index],
+                falseDiscoveryRate: rates[index], cells: cells.count,
+                donors: start.donors.map { _ in scored.pairs.units(ofGene: labels[index]) },
+                sameSign: Double(cells.count { ($0.values[0] - middle[0]) * shifts[0] > 0 }) / Double(cells.count),
+                exact: true, position: nil, expressionDifference: imagination.expressionDifference(label),
+                imagined: imagination.row(label))
+        }
+        func sorted(_ range: Range<Int>) -> [Int] {
+            range.sorted { (scored.score(labels[$1]), labels[$0]) < (scored.score(labels[$0]), labels[$1]) }
+        }
+        return (
+            sorted(0..<scored.ranked.count).enumerated().map { row($1, rank: $0 + 1) },
+            sorted(scored.ranked.count..<labels.count).map { row($0, rank: nil) }
+        )
+    }
+
+    /// What the database's model, if there is one, makes of deleting the perturbed genes in the control cells.
+    private struct Imagination {
+        private(set) var model: ModelSummary?
+        private(set) var forwards = 0
+        private var vocabulary: Vocabulary?
+        private var expression: ExpressionDifference?
+        private var rows: [String: KnockoutRanking.Gene] = [:]
+
+        init(
+            _ run: ObservedRun, _ controls: [Int], control: Control, in transaction: borrowing ReadTransaction
+        ) throws {
+            guard run.snapshot.model != nil else { return }
+            let embedder = try StoredCellEmbedder(
+                run.snapshot, threads: run.options.threads, path: run.path, in: transaction)
+            let vocabulary = embedder.model.vocabulary
+            self.vocabulary = vocabulary
+            model = embedder.model.summary
+            let known = run.column.labels.filter { (try? embedder.genes([$0])) != nil }
+            expression = try ExpressionDifference(
+                from: run.start.rows, to: run.states.to.rows, vocabularyCount: vocabulary.count, in: transaction)
+            guard !known.isEmpty else { return }
+            var options = run.options
+            options.genes = known
+            options.minimumCells = 1
+            options.baseline = nil
+            let start = StartCells(rows: controls.sorted())
+            let found = try KnockoutRun(run.snapshot, options, start, run.states, embedder, path: run.path, in: transaction)
+                .ranking(control: Control(progress: control.progress, isCancelled: control.isCancelled))
+            forwards = found.forwards
+            for gene in found.ranking { rows[gene.geneID] = gene }
+        }
+
+        func id(_ label: String) -> String {
+            guard let vocabulary, let token = try? vocabulary.token(forGene: label), vocabulary.isGene(token) else {
+                return ""
+            }
+            return vocabulary.entry(token)?.id ?? ""
+        }
+
+        func expressionDifference(_ label: String) -> Double? {
+            guard let vocabulary, let token = try? vocabulary.token(forGene: label), vocabulary.isGene(token) else {
+                return nil
+            }
+            return expression?[token]
+        }
+
+        func row(_ label: String) -> KnockoutRanking.Gene.Imagined? {
+            rows[id(label)].map { .init(score: $0.score, interval: $0.interval, shift: $0.shift, cells: $0.cells) }
+        }
+    }
+}
