@@ -35,9 +35,25 @@ struct PerturbTests {
 
         /// The cell with genes deleted or in front, as long as the model reads.
         func perturbed(_ row: Int, _ genes: [UInt32], _ mode: KnockoutOptions.Mode) throws -> [Float] {
-            let kept = self.genes(row).filter { !genes.contains($0) }
+            try embed(changed(row, genes, mode))
+        }
+
+        func changed(_ row: Int, _ genes: [UInt32], _ mode: KnockoutOptions.Mode) -> [UInt32] {
+            let own = self.genes(row)
+            var kept = own.filter { !genes.contains($0) }
             let room = space.tiny.maximumLength - (space.tiny.isV2 ? 2 : 0)
-            return try embed(mode == .delete ? kept : Array((genes + kept).prefix(room)))
+            switch mode {
+            case .delete: return kept
+            case .overexpress: return Array((genes + kept).prefix(room))
+            case .inhibit, .activate:
+                // One gene, by one quartile.
+                guard let place = own.firstIndex(of: genes[0]) else { return own }
+                let quarter = Double(own.count) / 4
+                let quartile = Int(Double(place) / quarter) + (mode == .inhibit ? 1 : -1)
+                let target = quartile < 0 ? 0 : quartile > 3 ? kept.count : Int((Double(quartile) + 0.5) * quarter)
+                kept.insert(genes[0], at: min(target, kept.count))
+                return kept
+            }
         }
     }
 
@@ -52,8 +68,7 @@ struct PerturbTests {
 
     @Test(
         "one gene after the other, also such as a cell lacks",
-        arguments: [(false, .delete), (false, .overexpress), (true, .delete), (true, .overexpress)]
-            as [(Bool, KnockoutOptions.Mode)])
+        arguments: [false, true].flatMap { isV2 in KnockoutOptions.Mode.allCases.map { (isV2, $0) } })
     func single(isV2: Bool, mode: KnockoutOptions.Mode) throws {
         let (oracle, database) = try oracle(isV2)
         let tiny = oracle.space.tiny
@@ -73,7 +88,7 @@ struct PerturbTests {
         #expect(answer.mode == mode && answer.cells == rows.count)
         #expect(answer.genes.map(\.geneID) == tokens.map { tiny.id(of: $0) })
         #expect(answer.leftOut == rows.count * tokens.count - expected.count)
-        #expect((mode == .delete) == (answer.leftOut > 0))
+        #expect((mode != .overexpress) == (answer.leftOut > 0))
         #expect(answer.forwards == expected.count + Set(expected.map(\.row)).count)
         try #require(answer.results.count == expected.count)
         #expect(answer.results.contains { $0.position == nil } == (mode == .overexpress))
@@ -87,12 +102,19 @@ struct PerturbTests {
             #expect(Self.near(result.similarity, cosine(after, before)))
             #expect(Self.near(result.shift, cosine(after, goal) - cosine(before, goal)))
         }
-        // The mean of the shifts is what a ranking says.
-        if mode == .delete {
+        // The mean of the shifts is what a ranking says, which leaves out genes that stay where they are.
+        if mode == .delete || mode == .inhibit {
             var ranked = KnockoutOptions(from: Self.sick, to: Self.healthy)
             ranked.genes = options.genes
+            ranked.mode = mode
             for gene in try database.knockouts(options: ranked).ranking {
-                let shifts = answer.results.filter { $0.gene?.geneID == gene.geneID }.compactMap(\.shift)
+                let shifts = answer.results.filter { result in
+                    guard result.gene?.geneID == gene.geneID, mode == .inhibit else {
+                        return result.gene?.geneID == gene.geneID
+                    }
+                    let row = oracle.exports.ids.firstIndex(of: result.cell) ?? 0
+                    return result.position != oracle.genes(row).count - 1
+                }.compactMap(\.shift)
                 #expect(shifts.count == gene.cells)
                 #expect(Self.near(gene.shift, shifts.reduce(0, +) / Double(shifts.count)))
             }
@@ -179,9 +201,156 @@ struct PerturbTests {
         for (result, cosine) in zip(answer.results, try expected.floats("deletion.cell_cosine")) {
             #expect(abs(result.similarity - Double(cosine)) <= 1e-6)
         }
+        // Geneformer's mean over the genes that stay: from the hidden states of each.
+        var affected = PerturbOptions(cells: #"cell == "cell0""#, genes: nil)
+        affected.affectedGenes = true
+        let states = try database.perturb(options: affected).affected
+        for (token, mean) in zip(tokens, try expected.floats("deletion.token_cosine_mean")) {
+            let own = states.filter { $0.genes[0].geneID == ids[token] }.map(\.mean)
+            #expect(own.count == count - 1)
+            #expect(abs(own.reduce(0, +) / Double(count - 1) - Double(mean)) <= 1e-6)
+        }
         // They are far enough from 1, and from each other, for this to mean something.
         let similarities = answer.results.map(\.similarity)
         #expect((similarities.max() ?? 0) - (similarities.min() ?? 0) > 1e-4)
+    }
+
+    @Test("pairs, triples and an anchor: what they do beyond the sum of their genes", arguments: [false, true])
+    func synergy(hasGoal: Bool) throws {
+        let (oracle, database) = try oracle(false)
+        let tiny = oracle.space.tiny
+        let sets: [[UInt32]] = [[4, 9], [9, 6, 5], [8, 4]]
+        var options = PerturbOptions(cells: Self.sick, genes: nil)
+        options.sets = sets.map { $0.map(tiny.symbol) }
+        options.toward = hasGoal ? Self.healthy : nil
+        let goal = mean(oracle.rows("healthy").map { oracle.exports.vectors[$0] })
+        func effect(_ row: Int, _ genes: [UInt32]) throws -> Double {
+            let (before, after) = (try oracle.embed(oracle.genes(row)), try oracle.perturbed(row, genes, .delete))
+            return hasGoal ? cosine(after, goal) - cosine(before, goal) : 1 - cosine(after, before)
+        }
+        func expectSynergies(_ answer: PerturbAnswer, _ expected: [(row: Int, genes: [UInt32])]) throws {
+            try #require(!expected.isEmpty && answer.results.count == expected.count)
+            for (result, (row, genes)) in zip(answer.results, expected) {
+                #expect(result.cell == oracle.exports.ids[row] && result.genes.map(\.gene) == genes.map(tiny.symbol))
+                let singles = try genes.reduce(0) { $0 + (try effect(row, [$1])) }
+                #expect(Self.near(result.synergy, try effect(row, genes) - singles))
+                #expect(result.found == genes.count)
+            }
+        }
+        let rows = oracle.rows("sick")
+        let answer = try database.perturb(options: options)
+        let whole = rows.flatMap { row in
+            sets.filter { $0.allSatisfy(oracle.genes(row).contains) }.map { (row, $0) }
+        }
+        try expectSynergies(answer, whole)
+        #expect(answer.leftOut == rows.count * sets.count - whole.count)
+
+        options.sets = nil
+        options.anchor = tiny.symbol(of: 9)
+        options.genes = [4, 30, 9].map { tiny.symbol(of: $0) }
+        let anchored = rows.flatMap { row in
+            [4, 30].map { [9, $0] as [UInt32] }.filter { $0.allSatisfy(oracle.genes(row).contains) }.map { (row, $0) }
+        }
+        let beside = try database.perturb(options: options)
+        try expectSynergies(beside, anchored)
+        #expect(beside.results.allSatisfy { $0.gene == $0.genes[1] && $0.position != nil })
+        options.genes = nil
+        let all = try database.perturb(options: options)
+        #expect(all.results.count == rows.reduce(0) { sum, row in
+            sum + (oracle.genes(row).contains(9) && oracle.genes(row).count > 2 ? oracle.genes(row).count - 1 : 0)
+        })
+    }
+
+    @Test("affected genes: hidden states before and after, over cells", arguments: [false, true])
+    func affected(isV2: Bool) throws {
+        let (oracle, database) = try oracle(isV2)
+        let tiny = oracle.space.tiny
+        let gene = UInt32(tiny.specials.count + 7)
+        var options = PerturbOptions(cells: Self.sick, genes: [tiny.symbol(of: gene)])
+        options.affectedGenes = true
+        let answer = try database.perturb(options: options)
+        func states(_ genes: [UInt32]) throws -> [UInt32: [Float]] {
+            let weights = try oracle.space.weights()
+            let tokens = tiny.isV2 ? [2] + genes + [3] : genes
+            var workspace = BertWorkspace(weights.configuration, maximumLength: tokens.count)
+            try BertEncoder(weights).forward(tokens.span, through: 1, workspace: &workspace)
+            let states = try workspace.hiddenStates()
+            return Dictionary(
+                uniqueKeysWithValues: genes.enumerated().map { ($1, Array(states[row: $0 + (tiny.isV2 ? 1 : 0)])) })
+        }
+        var cosines: [UInt32: [Double]] = [:]
+        for row in oracle.rows("sick") where oracle.genes(row).contains(gene) {
+            let (before, after) = (
+                try states(oracle.genes(row)), try states(oracle.changed(row, [gene], .delete))
+            )
+            for (token, state) in after { cosines[token, default: []].append(cosine(state, before[token] ?? [])) }
+        }
+        #expect(answer.affected.count == cosines.count && !cosines.isEmpty)
+        for row in answer.affected {
+            let own = try #require(tiny.token(ofID: row.affected.geneID).flatMap { cosines[$0] })
+            let middle = own.reduce(0, +) / Double(own.count)
+            #expect(row.genes.map(\.gene) == [tiny.symbol(of: gene)] && row.cells == own.count)
+            #expect(abs(row.mean - middle) < 1e-9)
+            let variance = own.reduce(0) { $0 + ($1 - middle) * ($1 - middle) } / Double(own.count)
+            #expect(abs(row.deviation - variance.squareRoot()) < 1e-6)
+        }
+        #expect(answer.affected.map(\.mean) == answer.affected.map(\.mean).sorted())
+        options.affectedGenes = false
+        let plain = try database.perturb(options: options)
+        #expect(plain.affected.isEmpty && plain.results.map(\.similarity) == answer.results.map(\.similarity))
+    }
+
+    @Test("without a goal: beyond a gene's place; neighbors before and after; an archive for NumPy")
+    func rest() throws {
+        let (oracle, database) = try oracle(false)
+        var options = PerturbOptions(cells: Self.sick, genes: nil)
+        options.neighbors = 3
+        let answer = try database.perturb(options: options)
+        let cells = Dictionary(grouping: answer.results, by: \.cell)
+        for (cell, results) in cells {
+            let row = try #require(oracle.exports.ids.firstIndex(of: cell))
+            let effects = results.map { 1 - $0.similarity }
+            for (index, result) in results.enumerated() where results.count > 2 {
+                let near = effects.indices.filter { abs($0 - index) <= 10 && $0 != index }.map { effects[$0] }
+                #expect(Self.near(result.beyondPosition, effects[index] - near.reduce(0, +) / Double(near.count)))
+            }
+            let others = oracle.exports.ids.indices.filter { $0 != row }
+            func nearest(_ vector: [Float]) -> [String] {
+                BruteForce(vectors: oracle.exports.vectors).nearest(to: vector, among: others).prefix(3)
+                    .map { oracle.exports.ids[$0.row] }
+            }
+            let some = results[results.count / 2]
+            let token = try #require(some.gene.flatMap { oracle.space.tiny.token(ofID: $0.geneID) })
+            #expect(some.neighborsBefore == nearest(try oracle.embed(oracle.genes(row))))
+            #expect(some.neighborsAfter == nearest(try oracle.perturbed(row, [token], .delete)))
+        }
+        #expect(answer.positionCorrelation != nil)
+
+        options.toward = Self.healthy
+        let moved = try database.perturb(options: options)
+        #expect(moved.positionCorrelation == nil)
+        let path = oracle.space.path("all.npz")
+        try moved.writeNPZ(path)
+        let archive = try StoredZip.entries(try Data(contentsOf: URL(fileURLWithPath: path)))
+        func unique(_ names: [String]) -> [String] {
+            names.enumerated().filter { names.firstIndex(of: $1) == $0 }.map(\.element)
+        }
+        let (names, genes) = (unique(moved.results.map(\.cell)), unique(moved.results.compactMap(\.gene?.gene)))
+        for (name, value) in [("similarity", \PerturbAnswer.Result.similarity), ("shift", \.shift!)] {
+            let matrix = try NumPyArray(try #require(archive[name + ".npy"]))
+            try #require(matrix.shape == [names.count, genes.count])
+            #expect(matrix.values.count { !$0.isNaN } == moved.results.count)
+            for result in moved.results {
+                let place = try (
+                    #require(names.firstIndex(of: result.cell)), #require(genes.firstIndex(of: result.gene?.gene ?? ""))
+                )
+                #expect(Float(matrix.rows[place.0][place.1]) == Float(result[keyPath: value]))
+            }
+        }
+        let text = try #require(archive["cells.npy"])
+        let width = names.map(\.count).max() ?? 0
+        #expect(text.count == 128 + names.count * width * 4)
+        #expect(Array(text[128..<132]) == [UInt8(ascii: names[0].unicodeScalars.first ?? "?"), 0, 0, 0])
     }
 
     @Test("wrong requests are refused")
@@ -202,5 +371,16 @@ struct PerturbTests {
         #expect(code(["GENE1"]) { $0.cells = #"state == "no""# } == .expression)
         #expect(code(["GENE1"]) { $0.maximumCells = 0 } == .usage)
         #expect(code(nil) { $0.together = true } == .usage)
+        #expect(code([]) == .usage)
+        #expect(code(["GENE1"]) { $0.quartiles = 4 } == .usage)
+        #expect(code(["GENE1"]) { $0.neighbors = -1 } == .usage)
+        #expect(code(["GENE1"]) { $0.anchor = "GENE1" } == .usage)
+        #expect(code(["GENE1"]) { $0.anchor = "GENE99" } == .unknownGene)
+        #expect(code(nil) { $0.sets = [["GENE1", "GENE1"]] } == .usage)
+        #expect(
+            code(["GENE1"]) {
+                $0.together = true
+                $0.anchor = "GENE2"
+            } == .usage)
     }
 }

@@ -61,4 +61,47 @@ struct PerturbationTests {
             }
         }
     }
+
+    /// Geneformer's announcement, gene by gene: to the middle of the quartile so many away, or to an end.
+    private static func moved(_ genes: [UInt32], _ gene: UInt32, _ quartiles: Int) -> [UInt32] {
+        guard let place = genes.firstIndex(of: gene) else { return genes }
+        let quarter = Double(genes.count) / 4
+        let quartile = Int(Double(place) / quarter) + quartiles
+        var rest = genes
+        rest.remove(at: place)
+        let target =
+            quartile < 0 ? 0 : quartile > 3 ? rest.count : min(rest.count, Int((Double(quartile) + 0.5) * quarter))
+        rest.insert(gene, at: target)
+        return rest
+    }
+
+    @Test("inhibited and activated genes move by quartiles", arguments: [1, 4, 7, 8, 13], [-3, -2, -1, 1, 2, 3])
+    func moves(count: Int, quartiles: Int) throws {
+        for v2 in [false, true] {
+            let encoder = try encoder(v2: v2, length: 16)
+            let genes = (0..<count).map { UInt32(5 + $0) }
+            for gene in genes + [20] {
+                let perturbation = try Perturbation(
+                    moving: [gene], byQuartiles: quartiles, vocabulary: encoder.vocabulary)
+                let outcome = perturbation.applied(to: v2 ? [2] + genes + [3] : genes, encoder: encoder)
+                let expected = Self.moved(genes, gene, quartiles)
+                #expect(outcome.tokens == (v2 ? [2] + expected + [3] : expected), "gene \(gene)")
+                #expect(outcome.found == (genes.contains(gene) ? [gene] : []) && outcome.dropped == 0)
+            }
+        }
+    }
+
+    @Test("several genes move from where they were; special tokens do not")
+    func movesSeveral() throws {
+        let encoder = try encoder(v2: false, length: 16)
+        func moved(_ genes: [UInt32], _ quartiles: Int) throws -> [UInt32] {
+            try Perturbation(moving: genes, byQuartiles: quartiles, vocabulary: encoder.vocabulary)
+                .applied(to: [5, 6, 7, 8, 9, 10, 11, 12], encoder: encoder).tokens
+        }
+        // 5 and 6 of the first quartile both go to the middle of the second one, the place 3.
+        #expect(try moved([6, 5], 1) == [7, 8, 9, 5, 6, 10, 11, 12])
+        #expect(try moved([12, 11], 1) == [5, 6, 7, 8, 9, 10, 11, 12])
+        #expect(try moved([12, 5], -3) == [5, 12, 6, 7, 8, 9, 10, 11])
+        #expect(throws: TokenizerError.self) { try moved([0], 1) }
+    }
 }

@@ -1,7 +1,8 @@
 /// The ranked genes from the top: a dot at each score, filled if every deletion was measured, and a line as long as its interval.
 package struct KnockoutFigure {
     private let genes: [KnockoutRanking.Gene]
-    private let title: FigureTitle
+    private let title = FigureTitle(text: "Which perturbations move the cells towards the goal")
+    private let states: [(text: String, whole: String)]
     private let isSupported: Bool?
 
     /// More are no picture.
@@ -10,9 +11,13 @@ package struct KnockoutFigure {
     private static let plotWidth = 460.0
 
     /// The best of some genes.
-    package init(_ ranking: KnockoutRanking, genes: [KnockoutRanking.Gene], title: String) {
+    ///
+    /// - Parameters:
+    ///   - from: the start cells, as they were selected.
+    ///   - to: the goal cells.
+    package init(_ ranking: KnockoutRanking, genes: [KnockoutRanking.Gene], from: String, to: String) {
         self.genes = Array(genes.prefix(Self.most))
-        self.title = FigureTitle(text: title)
+        states = [("from: ", from), ("to: ", to)].map { (TextWidth.shortened($0 + $1, to: 86), $0 + $1) }
         isSupported = ranking.reliability.isSupported
     }
 
@@ -20,17 +25,24 @@ package struct KnockoutFigure {
     package var svg: String {
         let names = genes.map { TextWidth.shortened($0.gene, to: 24) }
         let counts = genes.map { String($0.cells) }
-        let left = TextWidth.greatest(of: names, size: 12) + 24
+        let labels = TextWidth.greatest(of: names, size: 12) + 24
         let right = TextWidth.greatest(of: counts + ["cells"], size: 12) + 28
-        let width = max(title.width, left + Self.plotWidth + right)
-        let top = FigureTitle.height + (isSupported == false ? 40 : 18)
+        let texts = TextWidth.greatest(of: states.map(\.text), size: 12) + 24
+        let width = max(title.width, texts, labels + Self.plotWidth + right)
+        let left = labels + (width - labels - Self.plotWidth - right) / 2
+        let top = FigureTitle.height + 48 + (isSupported == false ? 22 : 0)
         let height = Double(max(1, genes.count)) * Self.rowHeight
         var svg = SVG(title: title.text, width: width, height: top + height + 84)
         title.draw(in: &svg, width: width)
+        for (line, state) in states.enumerated() {
+            svg.text(
+                state.text, at: .init(x: width / 2, y: FigureTitle.height + 2 + 17 * Double(line)), anchor: .middle,
+                fill: FigureColors.axis, whole: state.whole)
+        }
         if isSupported == false {
             svg.text(
                 "These cells support no gene ranking for this pair of states.",
-                at: SVG.Point(x: width / 2, y: FigureTitle.height + 4), size: 13, anchor: .middle, fill: "#882255")
+                at: SVG.Point(x: width / 2, y: FigureTitle.height + 40), size: 13, anchor: .middle, fill: "#882255")
         }
         let scale = Scale(genes, left: left, width: Self.plotWidth)
         for tick in scale.ticks {

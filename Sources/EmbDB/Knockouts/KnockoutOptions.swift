@@ -6,6 +6,19 @@ public struct KnockoutOptions: Sendable {
         case delete
         /// Its token is moved to the front, in every cell that has it.
         case overexpress
+        /// Its token is moved down by ``quartiles`` of the cell's genes, to the middle of that quartile or to the end.
+        case inhibit
+        /// Its token is moved up by ``quartiles`` of the cell's genes, to the middle of that quartile or to the front.
+        case activate
+
+        /// Whether it changes a cell that has a gene at this place among so many.
+        func isPossible(position: Int, of count: Int) -> Bool {
+            switch self {
+            case .delete: count > 1
+            case .overexpress, .activate: position > 0
+            case .inhibit: position < count - 1
+            }
+        }
     }
 
     /// Rankings that need no model.
@@ -32,6 +45,8 @@ public struct KnockoutOptions: Sendable {
     public var genes: [String]?
     /// What is done to each gene.
     public var mode = Mode.delete
+    /// By how many quartiles ``Mode/inhibit`` and ``Mode/activate`` move a gene: 1, 2 or 3.
+    public var quartiles = 1
     /// At most so many `from` cells, drawn by ``seed``; nil: all.
     public var maximumCells: Int?
     /// Genes in fewer `from` cells are ``KnockoutRanking/rare``. nil: 1 if genes were named; else as many as a mean needs for
@@ -70,10 +85,17 @@ public struct KnockoutOptions: Sendable {
 
     /// - Throws: ``EmbDBError/Code/usage`` for numbers out of range.
     func check() throws(EmbDBError) {
+        try Self.checkQuartiles(quartiles)
         guard k >= 1 else { throw EmbDBError(.usage, "k is \(k): give a whole number from 1") }
         if let budget, !(budget > 0 && budget <= 1) {
             throw EmbDBError(.usage, "the budget is \(budget): give a share of the exact run, above 0 and up to 1")
         }
         if let seconds, !(seconds > 0) { throw EmbDBError(.usage, "the time is \(seconds) s: give more than 0") }
+    }
+
+    static func checkQuartiles(_ quartiles: Int) throws(EmbDBError) {
+        guard (1...3).contains(quartiles) else {
+            throw EmbDBError(.usage, "genes are to move by \(quartiles) quartiles: give 1, 2 or 3")
+        }
     }
 }

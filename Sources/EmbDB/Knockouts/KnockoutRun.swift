@@ -43,14 +43,13 @@ struct KnockoutRun {
         pairs = CellGenePairs(cells, genes: perturbed, wanted: genes)
     }
 
-    /// The wanted genes among what the model reads of a cell, and random others beside few. The last one of a cell cannot be
-    /// deleted, and the one in front cannot be moved there.
+    /// The wanted genes among what the model reads of a cell, and random others beside few; those that the perturbation changes.
     private static func perturbed(
         _ tokens: [UInt32], _ row: Int, _ genes: Set<UInt32>?, _ options: KnockoutOptions, _ model: EmbeddingModel
     ) -> [(token: UInt32, position: Int)] {
         let range = model.input(tokens).genes
-        let possible = range.filter { options.mode == .delete ? range.count > 1 : $0 > range.lowerBound }
-            .map { (token: tokens[$0], position: $0 - range.lowerBound) }
+        let possible = range.map { (token: tokens[$0], position: $0 - range.lowerBound) }
+            .filter { options.mode.isPossible(position: $0.position, of: range.count) }
         guard let genes else { return possible }
         let wanted = possible.filter { genes.contains($0.token) }
         let others = possible.filter { !genes.contains($0.token) }
@@ -68,7 +67,7 @@ struct KnockoutRun {
         let journal =
             options.seconds == nil
             ? KnockoutJournal(database: path, fingerprint: fingerprint(), warning: control.warning) : nil
-        let measurer = PerturbationMeasurer(pairs, states, embedder, options.mode, journal)
+        let measurer = PerturbationMeasurer(pairs, states, embedder, options, journal)
         let exactRun = measurer.cost(of: Array(0..<pairs.count))
         let estimates = options.screen == .auto && measurer.canEstimate
         let isLimited = options.budget != nil || options.seconds != nil
@@ -108,7 +107,7 @@ struct KnockoutRun {
     private func fingerprint() -> String {
         var hash = SHA256()
         for text in [
-            embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.k)", states.description,
+            embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)", "\(options.k)", states.description,
             SIMDLevel.current, BLAS.kernelName,
         ] { hash.update(text) }
         for vector in states.vectors { hash.update(vector) }

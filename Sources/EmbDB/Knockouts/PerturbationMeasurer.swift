@@ -7,7 +7,8 @@ struct PerturbationMeasurer {
     let pairs: CellGenePairs
     let states: KnockoutStates
     let embedder: StoredCellEmbedder
-    let mode: KnockoutOptions.Mode
+    private let mode: KnockoutOptions.Mode
+    private let quartiles: Int
     private let screen: DeletionScreen?
     private let journal: KnockoutJournal?
     private(set) var table: ShiftTable
@@ -21,13 +22,14 @@ struct PerturbationMeasurer {
 
     init(
         _ pairs: CellGenePairs, _ states: KnockoutStates, _ embedder: StoredCellEmbedder,
-        _ mode: KnockoutOptions.Mode, _ journal: KnockoutJournal?
+        _ options: KnockoutOptions, _ journal: KnockoutJournal?
     ) {
         self.journal = journal
         self.pairs = pairs
         self.states = states
         self.embedder = embedder
-        self.mode = mode
+        mode = options.mode
+        quartiles = options.quartiles
         screen = mode == .delete ? embedder.screen() : nil
         table = ShiftTable(pairs: pairs.count, directions: states.directions.count)
     }
@@ -74,7 +76,7 @@ struct PerturbationMeasurer {
             fresh.map { pairs.cells[$0].tokens }
             + (try some.map { pair in
                 try embedder.perturbed(
-                    pairs.cells[pairs.cell[pair]].tokens, [pairs.tokens[pairs.gene[pair]]], mode)
+                    pairs.cells[pairs.cell[pair]].tokens, [pairs.tokens[pairs.gene[pair]]], mode, quartiles)
             })
         guard let embeddings = try embedded(inputs, control) else {
             forwards -= unseen.count + wanted.count

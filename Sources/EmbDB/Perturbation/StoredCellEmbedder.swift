@@ -42,12 +42,16 @@ struct StoredCellEmbedder {
         return tokens
     }
 
-    /// What the model reads of a cell after genes were deleted, or put to its front.
-    func perturbed(_ tokens: [UInt32], _ genes: [UInt32], _ mode: KnockoutOptions.Mode) throws -> [UInt32] {
+    /// What the model reads of a cell after genes were deleted, put to its front, or moved up or down.
+    func perturbed(
+        _ tokens: [UInt32], _ genes: [UInt32], _ mode: KnockoutOptions.Mode, _ quartiles: Int
+    ) throws -> [UInt32] {
         let perturbation =
             switch mode {
             case .delete: try Perturbation(delete: genes, vocabulary: model.vocabulary)
             case .overexpress: try Perturbation(overexpress: genes, vocabulary: model.vocabulary)
+            case .inhibit: try Perturbation(moving: genes, byQuartiles: quartiles, vocabulary: model.vocabulary)
+            case .activate: try Perturbation(moving: genes, byQuartiles: -quartiles, vocabulary: model.vocabulary)
             }
         return perturbation.applied(to: tokens, encoder: model.encoder).tokens
     }
@@ -70,8 +74,19 @@ struct StoredCellEmbedder {
     /// One embedding a cell, given as the model reads it: [cells, dimension].
     ///
     /// - Throws: `TransformerError` `stopped` if the caller asks for it between two cells.
-    func embed(_ cells: [[UInt32]], control: Control) throws -> Matrix {
-        try embedder.embed(cells.map(model.input), cellDone: { !control.isCancelled() })
+    ///
+    /// - Parameter lending: called with the number of every cell and the hidden states of its genes: [genes, h]; on several
+    ///   threads at once.
+    func embed(
+        _ cells: [[UInt32]], control: Control, lending: (@Sendable (Int, Matrix) -> Void)? = nil
+    ) throws -> Matrix {
+        let inputs = cells.map(model.input)
+        return try embedder.embed(
+            inputs,
+            lending: { (number, workspace: borrowing BertWorkspace) throws(TransformerError) in
+                guard let lending else { return }
+                lending(number, try workspace.hiddenStates(inputs[number].genes))
+            }, cellDone: { !control.isCancelled() })
     }
 
     /// Estimates deletions as this embeds cells.

@@ -27,3 +27,16 @@ func geneList(_ text: String) throws -> [String]? {
     guard !names.isEmpty else { throw EmbDBError(.usage, "--genes names no gene: give all, G,G or @FILE") }
     return names
 }
+
+/// The sets of genes of `--pairs @FILE`: two or more a line, between commas, tabs or spaces (`#` begins a remark).
+func geneSets(_ text: String) throws -> [[String]] {
+    guard text.hasPrefix("@") else { throw EmbDBError(.usage, "--pairs \(text): give @FILE with one pair of genes a line") }
+    guard let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: String(text.dropFirst()))).readToEnd(),
+        let content = String(data: data, encoding: .utf8)
+    else { throw EmbDBError(.usage, "--pairs \(text): the file cannot be read as text: check that it is there") }
+    let sets = content.split(whereSeparator: \.isNewline)
+        .map { line in line.prefix { $0 != "#" }.split { $0 == "," || $0 == "\t" || $0 == " " }.map(String.init) }
+        .filter { !$0.isEmpty }
+    guard !sets.isEmpty else { throw EmbDBError(.usage, "--pairs \(text): the file names no genes: give two a line") }
+    return sets
+}

@@ -3,12 +3,16 @@ public import EmbDB
 
 /// What the verbs that perturb genes take alike.
 struct PerturbationOptions: ParsableArguments {
-    @Option(help: "delete or overexpress.") var mode = KnockoutOptions.Mode.delete
+    @Option(help: "delete, overexpress (to the front), inhibit or activate (by --quartiles).")
+    var mode = KnockoutOptions.Mode.delete
+    @Option(help: "By how many quartiles of a cell's genes inhibit and activate move a gene: 1, 2 or 3.")
+    var quartiles = 1
     @Option(help: "At most so many of the perturbed cells, drawn by --seed (default: all).") var maxCells: Int?
     @Option(help: "Seed of --max-cells.") var seed: UInt64 = 0
     @Option(help: "Write the answer to this file instead of stdout.", completion: .file()) var out: String?
 
     func validate() throws {
+        if !(1...3).contains(quartiles) { throw ValidationError("--quartiles \(quartiles): give 1, 2 or 3") }
         if let maxCells, maxCells < 1 { throw ValidationError("--max-cells \(maxCells): give a whole number from 1") }
     }
 

@@ -61,6 +61,7 @@ struct Knockouts: ParsableCommand {
         options.alternatives = alternatives
         options.genes = try geneList(genes)
         options.mode = perturbation.mode
+        options.quartiles = perturbation.quartiles
         options.maximumCells = perturbation.maxCells
         options.minimumCells = minCells
         options.screen = screen
@@ -82,7 +83,7 @@ struct Knockouts: ParsableCommand {
         let place = try perturbation.answer(
             output, isEmpty: shown.isEmpty, json: { text.json }, table: { text.table(isWhole: $0) },
             meanings: text.meanings,
-            svg: { KnockoutFigure(ranking, genes: shown, title: "\(from) → \(to)").svg })
+            svg: { KnockoutFigure(ranking, genes: shown, from: from, to: to).svg })
         output.summary(
             "\(counted(ranking.ranking.count, "gene")) ranked over \(counted(ranking.fromCells, "cell")) towards "
                 + "\(counted(ranking.toCells, "cell")): \(grouped(ranking.forwards)) passes in "
