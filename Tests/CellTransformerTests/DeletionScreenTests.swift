@@ -150,7 +150,8 @@ struct DeletionScreenTests {
         let tokens = random.sample(120, of: 290).map { UInt32($0 + 5) }
         let embedder = CellEmbedder(weights, layer: .last, threads: 1)
         let directions = Self.directions(32)
-        let estimated = try DeletionScreen(embedder).estimate([CellInput(tokens: tokens)], to: [directions[0]])[0].cosines[0]
+        let estimated = try DeletionScreen(embedder).estimate([CellInput(tokens: tokens)], to: [directions[0]])[0]
+            .cosines[0]
         let exact = try embedder.embed(
             tokens.indices.map { gene in CellInput(tokens: tokens.indices.filter { $0 != gene }.map { tokens[$0] }) })
         let before = try embedder.embed([CellInput(tokens: tokens)])

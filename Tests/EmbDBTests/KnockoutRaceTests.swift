@@ -131,7 +131,9 @@ struct KnockoutRaceTests {
 
     @Test("budgets out of range are refused")
     func refused() {
-        for change in [{ $0.budget = 0 }, { $0.budget = 1.5 }, { $0.budget = -1 }, { $0.budget = .nan }, { $0.seconds = 0 }]
+        for change in [
+            { $0.budget = 0 }, { $0.budget = 1.5 }, { $0.budget = -1 }, { $0.budget = .nan }, { $0.seconds = 0 },
+        ]
             as [(inout KnockoutOptions) -> Void]
         {
             let error = #expect(throws: EmbDBError.self) {

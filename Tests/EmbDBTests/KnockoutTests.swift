@@ -138,7 +138,8 @@ struct KnockoutTests {
             let score = try #require(scores.genes[token])
             #expect(Self.near(gene.score, score.score))
             let interval = try #require(gene.interval)
-            #expect(Self.near(interval.low, score.score - score.half) && Self.near(interval.high, score.score + score.half))
+            #expect(
+                Self.near(interval.low, score.score - score.half) && Self.near(interval.high, score.score + score.half))
             #expect(Self.near(gene.populationEffect, shift * count / Double(from.count)))
             #expect(gene.shiftToAlternatives.map(\.state) == options.alternatives)
             #expect(Self.near(gene.shiftToAlternatives[0].shift, expected.between.reduce(0, +) / count))
@@ -354,7 +355,8 @@ private struct ScoreOracle {
         for (gene, values) in groups {
             let k = Double(values.count)
             let mean = geneMeans[gene] ?? 0
-            let own = values.count > 1
+            let own =
+                values.count > 1
                 ? (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } + 4 * within) / (k + 3) : within
             genes[gene] = (
                 mean * variance / (variance + within / k),

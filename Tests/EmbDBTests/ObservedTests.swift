@@ -55,7 +55,8 @@ struct ObservedTests {
         }
         within /= n - Double(groups.count)
         let grand = zip(counts, middles).reduce(0) { $0 + $1.0 * $1.1 } / n
-        let between = zip(counts, middles).reduce(0) { $0 + $1.0 * ($1.1 - grand) * ($1.1 - grand) }
+        let between =
+            zip(counts, middles).reduce(0) { $0 + $1.0 * ($1.1 - grand) * ($1.1 - grand) }
             / Double(groups.count - 1)
         let size = (n - counts.reduce(0) { $0 + $1 * $1 } / n) / Double(groups.count - 1)
         let plain = middles.reduce(0, +) / Double(groups.count)
@@ -68,7 +69,8 @@ struct ObservedTests {
             #expect(abs(gene.score - score) < 1e-9)
             let interval = try #require(gene.interval)
             #expect(interval.low < gene.score && gene.score < interval.high)
-            let shift = average(group) { cosine(exports.vectors[$0], goal) }
+            let shift =
+                average(group) { cosine(exports.vectors[$0], goal) }
                 - average(control) { cosine(exports.vectors[$0], goal) }
             #expect(abs(gene.shift - shift) < 1e-9)
             #expect(abs(try #require(gene.neighborShift) - average(group, share) + average(control, share)) < 1e-9)

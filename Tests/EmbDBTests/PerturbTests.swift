@@ -219,7 +219,10 @@ struct PerturbTests {
     func synergy(hasGoal: Bool) throws {
         let (oracle, database) = try oracle(false)
         let tiny = oracle.space.tiny
-        let sets: [[UInt32]] = [[4, 9], [9, 6, 5], [8, 4]]
+        var counts: [UInt32: Int] = [:]
+        for row in oracle.rows("sick") { for gene in oracle.genes(row) { counts[gene, default: 0] += 1 } }
+        let common = counts.keys.sorted { (counts[$1] ?? 0, $0) < (counts[$0] ?? 0, $1) }
+        let sets: [[UInt32]] = [[common[0], common[1]], [common[2], common[0], common[3]], [common[1], common[4]]]
         var options = PerturbOptions(cells: Self.sick, genes: nil)
         options.sets = sets.map { $0.map(tiny.symbol) }
         options.toward = hasGoal ? Self.healthy : nil
@@ -246,19 +249,25 @@ struct PerturbTests {
         #expect(answer.leftOut == rows.count * sets.count - whole.count)
 
         options.sets = nil
-        options.anchor = tiny.symbol(of: 9)
-        options.genes = [4, 30, 9].map { tiny.symbol(of: $0) }
+        options.anchor = tiny.symbol(of: common[0])
+        options.genes = [common[1], common[6], common[0]].map(tiny.symbol)
         let anchored = rows.flatMap { row in
-            [4, 30].map { [9, $0] as [UInt32] }.filter { $0.allSatisfy(oracle.genes(row).contains) }.map { (row, $0) }
+            [common[1], common[6]].map { [common[0], $0] }.filter { $0.allSatisfy(oracle.genes(row).contains) }.map {
+                (row, $0)
+            }
         }
         let beside = try database.perturb(options: options)
         try expectSynergies(beside, anchored)
         #expect(beside.results.allSatisfy { $0.gene == $0.genes[1] && $0.position != nil })
         options.genes = nil
         let all = try database.perturb(options: options)
-        #expect(all.results.count == rows.reduce(0) { sum, row in
-            sum + (oracle.genes(row).contains(9) && oracle.genes(row).count > 2 ? oracle.genes(row).count - 1 : 0)
-        })
+        #expect(
+            all.results.count
+                == rows.reduce(0) { sum, row in
+                    sum
+                        + (oracle.genes(row).contains(common[0]) && oracle.genes(row).count > 2
+                            ? oracle.genes(row).count - 1 : 0)
+                })
     }
 
     @Test("affected genes: hidden states before and after, over cells", arguments: [false, true])

@@ -88,6 +88,42 @@ struct KnockoutVerbTests {
         #expect(try bench.run("verify", bench.database).exitCode == 0)
     }
 
+    private static let jurkat = "data/jurkat_crispr_ko_tcr/jurkat_tcr_crispr_ko.h5ad"
+
+    /// 20 real knockouts in T cells, of which those of the receptor's own signal (Datlinger et al. 2021) take stimulated
+    /// cells towards unstimulated ones.
+    @Test(
+        "real knockouts: the score finds those that matter, the mean cosine to the goal turns them upside down",
+        .enabled(if: SharedData.has(jurkat), "skipped: ../shared/\(jurkat) is not there"))
+    func observed() throws {
+        let bench = try Workbench()
+        let ingest = try bench.run(
+            "ingest", bench.database, SharedData.path(Self.jurkat), "--model", "default", timeLimit: 120)
+        #expect(ingest.exitCode == 0)
+        let answer = try bench.ask(
+            "knockouts", "--from", "condition == \"stimulated\"", "--to", "condition == \"unstimulated\"",
+            "--observed", "perturbation", "--baseline", "expression")
+        let ranking = answer["ranking"].array
+        #expect(answer["mode"].string == "observed" && ranking.count == 20)
+        #expect(!ranking.contains { $0["gene"].string == "control" })
+        let known = ["LCK", "ZAP70", "LAT"]
+        /// How often one of these stands above one of the others.
+        func areaUnderCurve(_ key: String) throws -> Double {
+            let values = try ranking.map { (try #require($0["gene"].string), try #require($0[key].double)) }
+            let (own, others) = (values.filter { known.contains($0.0) }, values.filter { !known.contains($0.0) })
+            #expect(own.count == 3)
+            let above = own.reduce(0) { sum, one in sum + others.count { $0.1 < one.1 } }
+            return Double(above) / Double(own.count * others.count)
+        }
+        #expect(try areaUnderCurve("score") > 0.8)
+        #expect(try areaUnderCurve("shift") < 0.3)
+        // Most of the genes are not in the file; what is imagined has its interval and its cells.
+        let imagined = ranking.map { $0["in_silico"] }.filter { !$0.isNull }
+        #expect(!imagined.isEmpty && imagined.count < 10)
+        #expect(imagined.allSatisfy { ($0["cells"].int ?? 0) > 0 && !$0["score"].isNull && !$0["interval"].isNull })
+        #expect(!answer["baseline"]["spearman"].isNull)
+    }
+
     private func journals(_ bench: Workbench) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: bench.folder.path)) ?? []
         return names.filter { $0.contains("-knockouts-") }.map { bench.file($0) }

@@ -15,7 +15,9 @@ struct GeneEstimates {
         let sorted = genes.map { (mean: means[$0] * weight($0), deviation: deviations[$0] * weight($0)) }
             .sorted { $0.mean > $1.mean }
         let boundary = (sorted[count - 1].mean + sorted[count].mean) / 2
-        let lost = sorted[..<count].reduce(0) { $0 + normalCumulative((boundary - $1.mean) / max($1.deviation, 1e-300)) }
+        let lost = sorted[..<count].reduce(0) {
+            $0 + normalCumulative((boundary - $1.mean) / max($1.deviation, 1e-300))
+        }
         return 1 - lost / Double(count)
     }
 

@@ -72,7 +72,8 @@ package struct KnockoutFigure {
         svg.rect(
             x: left, y: top, width: Self.plotWidth, height: height, fill: "none", stroke: FigureColors.axis)
         svg.text(
-            "score (towards the goal →), with 95 % interval", at: .init(x: left + Self.plotWidth / 2, y: top + height + 42),
+            "score (towards the goal →), with 95 % interval",
+            at: .init(x: left + Self.plotWidth / 2, y: top + height + 42),
             size: 14, anchor: .middle)
         svg.text(
             "filled: every perturbation measured; open: some estimated",

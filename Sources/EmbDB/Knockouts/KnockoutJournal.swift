@@ -64,7 +64,9 @@ final class KnockoutJournal {
 
     /// Hands what was added to the system, which keeps it whatever becomes of this process.
     func write() {
-        guard !isBroken, !waiting.isEmpty, handle != nil || Date().timeIntervalSince(begin) > Self.patience else { return }
+        guard !isBroken, !waiting.isEmpty, handle != nil || Date().timeIntervalSince(begin) > Self.patience else {
+            return
+        }
         do {
             if handle == nil {
                 guard let made = FileHandle(creatingAtPath: path) else { throw CocoaError(.fileWriteUnknown) }
@@ -122,7 +124,8 @@ final class KnockoutJournal {
             content.count % 8 == 4
         else { return nil }
         let key = Key(
-            kind: number(UInt32.self, content[0..<4]), number: Int(truncatingIfNeeded: number(UInt64.self, content[4..<12])))
+            kind: number(UInt32.self, content[0..<4]),
+            number: Int(truncatingIfNeeded: number(UInt64.self, content[4..<12])))
         let values = stride(from: 12, to: content.count, by: 8).map {
             Double(bitPattern: number(UInt64.self, content[$0..<$0 + 8]))
         }

@@ -107,7 +107,8 @@ struct KnockoutRun {
     private func fingerprint() -> String {
         var hash = SHA256()
         for text in [
-            embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)", "\(options.k)", states.description,
+            embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)", "\(options.k)",
+            states.description,
             SIMDLevel.current, BLAS.kernelName,
         ] { hash.update(text) }
         for vector in states.vectors { hash.update(vector) }
@@ -142,7 +143,8 @@ struct KnockoutRun {
         var ranked = rows.ranked
         let baseline = KnockoutRows.compare(&ranked, with: options.baseline, best: scored.best)
         return KnockoutRanking(
-            model: embedder.model.summary, observed: nil, donors: donors, baseline: baseline, fromCells: pairs.cells.count, toCells: states.to.population,
+            model: embedder.model.summary, observed: nil, donors: donors, baseline: baseline,
+            fromCells: pairs.cells.count, toCells: states.to.population,
             mode: options.mode, seconds: Date().timeIntervalSince(begin), forwards: race.measurer.forwards,
             forwardsOfExactRun: exactRun, isPartial: isPartial,
             reliability: .init(

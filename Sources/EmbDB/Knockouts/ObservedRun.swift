@@ -3,7 +3,6 @@ internal import Foundation
 internal import HNSW
 internal import LMDBStore
 internal import Numerics
-internal import Tokenizers
 
 /// Ranks perturbations that were made in the laboratory, by the cells that they were made in, against the control cells of the same state.
 struct ObservedRun {
@@ -38,7 +37,8 @@ struct ObservedRun {
             let near = asked.isEmpty ? [] : nearestNames(to: asked, in: column.labels)
             throw EmbDBError(
                 .usage,
-                (asked.isEmpty ? "no cell has a \(name) of control, ctrl, NT or non-targeting" : "no cell has a \(name) \(asked)")
+                (asked.isEmpty
+                    ? "no cell has a \(name) of control, ctrl, NT or non-targeting" : "no cell has a \(name) \(asked)")
                     + " (\(path)): "
                     + (near.isEmpty
                         ? "name the control by --control, of " + column.labels.prefix(10).joined(separator: ", ")
@@ -71,7 +71,9 @@ struct ObservedRun {
             genes: others.map { [(token: UInt32($0.label), position: 0)] }, wanted: nil)
         let estimates = estimates(pairs, others, controls)
         let scored = ScoredGenes(pairs, estimates, minimumCells: options.minimumCells, areNamed: true)
-        let imagination = try Imagination(self, controls.map(\.row), control: control, in: transaction)
+        let imagination = try ImaginedDeletions(
+            of: column.labels, snapshot, options, inCells: controls.map(\.row), from: start.rows, states, path: path,
+            control: control, in: transaction)
         let rows = rows(scored, others, controls, imagination)
         var ranked = rows.ranked
         let baseline = KnockoutRows.compare(&ranked, with: options.baseline, best: scored.best)
@@ -135,7 +137,7 @@ struct ObservedRun {
     // MARK: Rows
 
     private func rows(
-        _ scored: ScoredGenes, _ others: [Cell], _ controls: [Cell], _ imagination: Imagination
+        _ scored: ScoredGenes, _ others: [Cell], _ controls: [Cell], _ imagination: ImaginedDeletions
     ) -> (ranked: [KnockoutRanking.Gene], rare: [KnockoutRanking.Gene]) {
         let labels = scored.ranked + scored.rare
         func mean(_ cells: [Cell], _ place: Int) -> Double {
@@ -169,56 +171,5 @@ struct ObservedRun {
             sorted(0..<scored.ranked.count).enumerated().map { row($1, rank: $0 + 1) },
             sorted(scored.ranked.count..<labels.count).map { row($0, rank: nil) }
         )
-    }
-
-    /// What the database's model, if there is one, makes of deleting the perturbed genes in the control cells.
-    private struct Imagination {
-        private(set) var model: ModelSummary?
-        private(set) var forwards = 0
-        private var vocabulary: Vocabulary?
-        private var expression: ExpressionDifference?
-        private var rows: [String: KnockoutRanking.Gene] = [:]
-
-        init(
-            _ run: ObservedRun, _ controls: [Int], control: Control, in transaction: borrowing ReadTransaction
-        ) throws {
-            guard run.snapshot.model != nil else { return }
-            let embedder = try StoredCellEmbedder(
-                run.snapshot, threads: run.options.threads, path: run.path, in: transaction)
-            let vocabulary = embedder.model.vocabulary
-            self.vocabulary = vocabulary
-            model = embedder.model.summary
-            let known = run.column.labels.filter { (try? embedder.genes([$0])) != nil }
-            expression = try ExpressionDifference(
-                from: run.start.rows, to: run.states.to.rows, vocabularyCount: vocabulary.count, in: transaction)
-            guard !known.isEmpty else { return }
-            var options = run.options
-            options.genes = known
-            options.minimumCells = 1
-            options.baseline = nil
-            let start = StartCells(rows: controls.sorted())
-            let found = try KnockoutRun(run.snapshot, options, start, run.states, embedder, path: run.path, in: transaction)
-                .ranking(control: Control(progress: control.progress, isCancelled: control.isCancelled))
-            forwards = found.forwards
-            for gene in found.ranking { rows[gene.geneID] = gene }
-        }
-
-        func id(_ label: String) -> String {
-            guard let vocabulary, let token = try? vocabulary.token(forGene: label), vocabulary.isGene(token) else {
-                return ""
-            }
-            return vocabulary.entry(token)?.id ?? ""
-        }
-
-        func expressionDifference(_ label: String) -> Double? {
-            guard let vocabulary, let token = try? vocabulary.token(forGene: label), vocabulary.isGene(token) else {
-                return nil
-            }
-            return expression?[token]
-        }
-
-        func row(_ label: String) -> KnockoutRanking.Gene.Imagined? {
-            rows[id(label)].map { .init(score: $0.score, interval: $0.interval, shift: $0.shift, cells: $0.cells) }
-        }
     }
 }

@@ -44,7 +44,8 @@ struct ScoredGenes {
     }
 
     /// So many that half of a mean's variance is the gene's, but no fewer than twenty and no more than a quarter of the cells.
-    private static func minimumCells(_ pairs: CellGenePairs, _ components: VarianceComponents, _ areNamed: Bool) -> Int {
+    private static func minimumCells(_ pairs: CellGenePairs, _ components: VarianceComponents, _ areNamed: Bool) -> Int
+    {
         let cells = Double(pairs.cells.count)
         if areNamed || cells < 8 { return 1 }
         // Observations may be donors, of which there are never so many.
@@ -68,7 +69,8 @@ struct ScoredGenes {
         guard !own.isEmpty, components.within > 0 || components.between > 0 else { return nil }
         let error = components.within(own) / Double(pairs.units(ofGene: gene))
         let posterior = components.between > 0 ? components.between * error / (components.between + error) : error
-        let deviation = (posterior + (trust(gene) * estimates.deviations[gene]) * (trust(gene) * estimates.deviations[gene]))
+        let deviation =
+            (posterior + (trust(gene) * estimates.deviations[gene]) * (trust(gene) * estimates.deviations[gene]))
             .squareRoot()
         return (score(gene) - 1.96 * deviation, score(gene) + 1.96 * deviation)
     }

@@ -17,7 +17,9 @@ struct ShiftEstimator {
     /// What stands for all genes that are not to be ranked, in fits.
     private let otherGenes: Int
 
-    init(_ pairs: CellGenePairs, _ table: ShiftTable, _ statistic: ShiftStatistic, usesEstimates: Bool, prior: GenePrior) {
+    init(
+        _ pairs: CellGenePairs, _ table: ShiftTable, _ statistic: ShiftStatistic, usesEstimates: Bool, prior: GenePrior
+    ) {
         self.pairs = pairs
         self.statistic = statistic
         self.usesEstimates = usesEstimates

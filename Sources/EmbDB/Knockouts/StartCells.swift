@@ -51,7 +51,8 @@ struct StartCells {
         if known < all.count { control.warning("\(all.count - known) --from cells have no \(name) and are left out") }
         if ofDonor.count < 4 {
             control.warning(
-                "the cells are of \(ofDonor.count) donor\(ofDonor.count == 1 ? "" : "s"): too few to know how donors differ")
+                "the cells are of \(ofDonor.count) donor\(ofDonor.count == 1 ? "" : "s"): too few to know how donors differ"
+            )
         }
         let drawn = try Self.evenly(ofDonor, atMost: options.maximumCells, seed: options.seed)
             .sorted { $0.row < $1.row }

@@ -57,7 +57,9 @@ struct AffectedGenes {
         sums.map { (key: $0.key, sums: $0.value, mean: $0.value.sum / Double($0.value.cells)) }
             .sorted { a, b in
                 if a.mean != b.mean { return a.mean < b.mean }
-                if a.key.perturbed != b.key.perturbed { return a.key.perturbed.lexicographicallyPrecedes(b.key.perturbed) }
+                if a.key.perturbed != b.key.perturbed {
+                    return a.key.perturbed.lexicographicallyPrecedes(b.key.perturbed)
+                }
                 return a.key.affected < b.key.affected
             }
             .map { row in

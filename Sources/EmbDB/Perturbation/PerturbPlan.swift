@@ -45,10 +45,12 @@ struct PerturbPlan {
         self.anchor = anchor
         let sets = try options.sets.map { sets in try sets.map { unique(try embedder.genes($0)) } }
         self.sets = sets
-        genes = try sets.map { unique($0.flatMap { $0 }) }
+        genes =
+            try sets.map { unique($0.flatMap { $0 }) }
             ?? options.genes.map { unique(try embedder.genes($0)).filter { $0 != anchor } }
         if genes?.isEmpty == true {
-            throw EmbDBError(.usage, anchor == nil ? "no gene is named" : "no gene is left beside the anchor: name others")
+            throw EmbDBError(
+                .usage, anchor == nil ? "no gene is named" : "no gene is left beside the anchor: name others")
         }
         hasSynergy = anchor != nil || sets != nil
     }

@@ -98,9 +98,11 @@ struct PerturbRun {
             inputs, control: control,
             lending: states.map { states in { @Sendable number, hidden in states.set(number, hidden) } })
         forwards += inputs.count
-        let neighbors = try neighbors(matrix, rows: cells.flatMap { cell in
-            Array(repeating: cell.row, count: cell.variants.count + 1)
-        }, in: transaction)
+        let neighbors = try neighbors(
+            matrix,
+            rows: cells.flatMap { cell in
+                Array(repeating: cell.row, count: cell.variants.count + 1)
+            }, in: transaction)
         var next = 0
         for cell in cells {
             add(cell, matrix, from: next, neighbors)
@@ -143,7 +145,9 @@ struct PerturbRun {
     /// The effect less the mean of those next to it, if all genes of a cell are there, one by one.
     private func beyondPosition(_ index: Int, _ effects: [Double]) -> Double? {
         guard plan.genes == nil, !plan.hasSynergy, effects.count > 2 else { return nil }
-        let near = (index - Self.nextGenes...index + Self.nextGenes).filter { effects.indices.contains($0) && $0 != index }
+        let near = (index - Self.nextGenes...index + Self.nextGenes).filter {
+            effects.indices.contains($0) && $0 != index
+        }
         return effects[index] - near.reduce(0) { $0 + effects[$1] } / Double(near.count)
     }
 

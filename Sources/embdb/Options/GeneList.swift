@@ -30,7 +30,9 @@ func geneList(_ text: String) throws -> [String]? {
 
 /// The sets of genes of `--pairs @FILE`: two or more a line, between commas, tabs or spaces (`#` begins a remark).
 func geneSets(_ text: String) throws -> [[String]] {
-    guard text.hasPrefix("@") else { throw EmbDBError(.usage, "--pairs \(text): give @FILE with one pair of genes a line") }
+    guard text.hasPrefix("@") else {
+        throw EmbDBError(.usage, "--pairs \(text): give @FILE with one pair of genes a line")
+    }
     guard let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: String(text.dropFirst()))).readToEnd(),
         let content = String(data: data, encoding: .utf8)
     else { throw EmbDBError(.usage, "--pairs \(text): the file cannot be read as text: check that it is there") }

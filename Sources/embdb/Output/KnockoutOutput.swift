@@ -59,7 +59,8 @@ struct KnockoutOutput {
 
     private func row(_ gene: KnockoutRanking.Gene) -> JSON {
         .object([
-            ("rank", JSON(gene.rank)), ("gene", .string(gene.gene)), ("gene_id", JSON(gene.geneID.isEmpty ? nil : gene.geneID)),
+            ("rank", JSON(gene.rank)), ("gene", .string(gene.gene)),
+            ("gene_id", JSON(gene.geneID.isEmpty ? nil : gene.geneID)),
             ("score", .number(gene.score)),
             ("interval", gene.interval.map { .array([.number($0.low), .number($0.high)]) } ?? .null),
             ("shift", .number(gene.shift)),
@@ -69,7 +70,8 @@ struct KnockoutOutput {
             ),
             ("population_effect", .number(gene.populationEffect)), ("neighbor_shift", JSON(gene.neighborShift)),
             ("p_value", .number(gene.pValue)), ("fdr", .number(gene.falseDiscoveryRate)),
-            ("cells", .integer(gene.cells)), ("donors", JSON(gene.donors)), ("same_sign", JSON(gene.sameSign)), ("exact", .bool(gene.exact)),
+            ("cells", .integer(gene.cells)), ("donors", JSON(gene.donors)), ("same_sign", JSON(gene.sameSign)),
+            ("exact", .bool(gene.exact)),
             ("position", JSON(gene.position)), ("expression_difference", JSON(gene.expressionDifference)),
             ("lower_at_start", .bool(gene.isLowerAtStart)), ("specificity", JSON(gene.specificity)),
             ("baseline_rank", JSON(gene.baselineRank)), ("in_silico", gene.imagined.map(imagined) ?? .null),
@@ -104,7 +106,8 @@ struct KnockoutOutput {
         }
         if let half = found.halfSplitOverlap, let chance = found.chance {
             lines.append(
-                "two halves of the cells share \(percent(half)) of their best \(found.best) genes, by chance \(percent(chance))")
+                "two halves of the cells share \(percent(half)) of their best \(found.best) genes, by chance \(percent(chance))"
+            )
         }
         if found.isSupported == false {
             lines.append(
@@ -187,7 +190,8 @@ struct KnockoutOutput {
             Column(.number("same_sign"), true, "share of them whose shift has the sign of the mean") {
                 $0.sameSign.map { .decimal($0, 2) } ?? .none
             },
-            Column(.text("exact"), true, "yes: every one of them was embedded without the gene; no: some are estimated") {
+            Column(.text("exact"), true, "yes: every one of them was embedded without the gene; no: some are estimated")
+            {
                 .text($0.exact ? "yes" : "no")
             },
             .number(
@@ -206,7 +210,8 @@ struct KnockoutOutput {
         if ranking.donors != nil { columns.append(.count("donors", false, "donors of these cells", \.donors)) }
         if ranking.baseline != nil {
             columns.append(
-                .count("baseline_rank", true, "by how much more the start cells express the gene, alone", \.baselineRank))
+                .count(
+                    "baseline_rank", true, "by how much more the start cells express the gene, alone", \.baselineRank))
         }
         if ranking.observed != nil {
             columns += [

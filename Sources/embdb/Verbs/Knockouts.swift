@@ -95,7 +95,8 @@ struct Knockouts: ParsableCommand {
         }
         if shown.isEmpty {
             throw NothingFound(
-                message: "none of the genes is among what the model reads of \(ranking.reliability.minimumCells) or more "
+                message:
+                    "none of the genes is among what the model reads of \(ranking.reliability.minimumCells) or more "
                     + "of the \(ranking.fromCells) --from cells: name other genes, or lower --min-cells")
         }
     }

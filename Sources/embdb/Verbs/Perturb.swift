@@ -72,7 +72,8 @@ struct Perturb: ParsableCommand {
                 + place)
         if let correlation = answer.positionCorrelation {
             output.summary(
-                "without a goal: rank correlation of the effect (1 - similarity) with the gene's place \(decimal(correlation, 2))")
+                "without a goal: rank correlation of the effect (1 - similarity) with the gene's place \(decimal(correlation, 2))"
+            )
         }
         if answer.results.isEmpty {
             throw NothingFound(
