@@ -66,7 +66,7 @@ struct FormatTests {
         // From the stored tokens and model: what the cells are without a gene.
         var knockouts = KnockoutOptions(from: #"state == "sick""#, to: #"state == "healthy""#)
         knockouts.genes = ["GENE1", "GENE2", "GENE11"]
-        let ranking = try database.knockouts(options: knockouts).ranking
+        let ranking = try database.knockouts(options: knockouts).ranking.sorted { $0.shift > $1.shift }
         #expect(ranking.map(\.gene) == ["GENE1", "GENE2", "GENE11"])
         #expect(ranking.map(\.cells) == [13, 3, 18])
         let shifts = [0.00175620, 0.00164513, -0.00097731]

@@ -199,6 +199,6 @@ struct GeneVerbTests {
         try bench.refused(64, ["perturb", path, "--cells", cells], saying: "--genes")
         try bench.refused(
             64, ["perturb", path, "--cells", cells, "--genes", "all", "--together"], saying: "--together")
-        try bench.refused(64, ["perturb", path, "--cells", cells, "--genes", "TTN", "--mode", "inhibit"])
+        try bench.refused(64, ["perturb", path, "--cells", cells, "--genes", "TTN", "--mode", "suppress"])
     }
 }

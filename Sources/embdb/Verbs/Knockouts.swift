@@ -84,11 +84,11 @@ struct Knockouts: ParsableCommand {
             output, isEmpty: shown.isEmpty, json: { text.json }, table: { text.table(isWhole: $0) },
             meanings: text.meanings,
             svg: { KnockoutFigure(ranking, genes: shown, from: from, to: to).svg })
+        for line in text.trust { output.summary(line) }
         output.summary(
             "\(counted(ranking.ranking.count, "gene")) ranked over \(counted(ranking.fromCells, "cell")) towards "
                 + "\(counted(ranking.toCells, "cell")): \(grouped(ranking.forwards)) passes in "
                 + duration(ranking.seconds) + place)
-        for line in text.trust { output.summary(line) }
         if ranking.isPartial {
             throw EmbDBError(
                 .cancelled, "stopped before the end; the rows are of what was done by then: run it again for all")

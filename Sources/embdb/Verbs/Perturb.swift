@@ -64,17 +64,17 @@ struct Perturb: ParsableCommand {
             place = try perturbation.answer(
                 output, isEmpty: answer.results.isEmpty, json: { text.json }, table: { text.table(isWhole: $0) })
         }
+        if let correlation = answer.positionCorrelation {
+            output.summary(
+                "without a goal: rank correlation of the effect (1 - similarity) with the gene's place \(decimal(correlation, 2))"
+            )
+        }
         output.summary(
             "\(counted(answer.results.count, "perturbation")) in \(counted(answer.cells, "cell")): "
                 + "\(grouped(answer.forwards)) passes in \(duration(answer.seconds))"
                 + (answer.leftOut > 0
                     ? "; \(grouped(answer.leftOut)) left out: without the gene, or without another one" : "")
                 + place)
-        if let correlation = answer.positionCorrelation {
-            output.summary(
-                "without a goal: rank correlation of the effect (1 - similarity) with the gene's place \(decimal(correlation, 2))"
-            )
-        }
         if answer.results.isEmpty {
             throw NothingFound(
                 message:
