@@ -157,11 +157,13 @@ struct ObservedTests {
 
     @Test("imported embeddings have observed perturbations too")
     func imported() throws {
-        let database = try ImportTests.imported(Workspace())
+        let space = try Workspace()
+        let database = try ImportTests.imported(space)
         var options = KnockoutOptions(from: "cluster in [0, 1]", to: "cluster == 2")
         options.observed = "kind"
         options.control = "beta"
         let found = try database.knockouts(options: options)
+        #expect(FileManager.default.fileExists(atPath: space.path("test.embdb")))
         #expect(found.model == nil && Set(found.ranking.map(\.gene)) == ["alpha", "gamma"])
         #expect(found.ranking.allSatisfy { $0.score.isFinite && $0.expressionDifference == nil })
     }

@@ -362,6 +362,30 @@ struct PerturbTests {
         #expect(Array(text[128..<132]) == [UInt8(ascii: names[0].unicodeScalars.first ?? "?"), 0, 0, 0])
     }
 
+    @Test("an .h5ad has the matrices in obsm, and takes no other file's place")
+    func h5ad() throws {
+        let (oracle, database) = try oracle(false)
+        var options = PerturbOptions(cells: Self.sick, genes: ["GENE1", "GENE2", "GENE3"])
+        options.mode = .overexpress
+        options.toward = Self.healthy
+        let answer = try database.perturb(options: options)
+        let path = oracle.space.path("shifts.h5ad")
+        try answer.writeH5AD(path)
+        try answer.writeH5AD(path)
+        let target = try Workspace()
+        let imported = try target.database()
+        _ = try imported.importEmbeddings([path], options: .init(obsm: "perturbation_shift"))
+        let exported = target.path("shifts.npy")
+        _ = try imported.exportEmbeddings(to: exported)
+        let matrix = try NumPyArray(try Data(contentsOf: URL(fileURLWithPath: exported)))
+        #expect(matrix.shape == [answer.cells, 3])
+        #expect(matrix.values.map { Float($0) } == answer.results.compactMap(\.shift).map { Float($0) })
+        let other = oracle.space.path("other.h5ad")
+        try FileManager.default.copyItem(atPath: Fixture.small, toPath: other)
+        let error = #expect(throws: EmbDBError.self) { try answer.writeH5AD(other) }
+        #expect(error?.code == .usage)
+    }
+
     @Test("wrong requests are refused")
     func wrong() throws {
         let (_, database) = try oracle(false)

@@ -174,4 +174,5 @@ def main() -> None:
         arguments.out.write_text(json.dumps(dict(threads=arguments.threads, simd_level=simd, cells_per_second=results), indent=1))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -18,15 +18,19 @@ struct PerturbationOptions: ParsableArguments {
 
     /// Runs `body`, which may take long, after a look at whether its answer can be written.
     ///
-    /// - Parameter genes: as `--genes` has them; a file of them is not to be written over.
+    /// - Parameters:
+    ///   - genes: as `--genes` has them; a file of them is not to be written over.
+    ///   - waitsForSteps: see `OutputOptions.withControl`.
+    ///   - check: whether the answer can be written there.
     func withControl<R>(
-        _ output: OutputOptions, genes: String, waitsForSteps: Bool = false, _ body: (Control) throws -> R
+        _ output: OutputOptions, genes: String, waitsForSteps: Bool = false,
+        checkingOut check: (String) throws -> Void = { try OutputFile.check($0) }, _ body: (Control) throws -> R
     ) throws -> R {
         if let out {
             guard !genes.hasPrefix("@") || !OutputFile.isSamePlace(String(genes.dropFirst()), out) else {
                 throw EmbDBError(.usage, "--out \(out): the file to write is the list of genes: name another")
             }
-            try OutputFile.check(out)
+            try check(out)
         }
         return try output.withControl(waitsForSteps: waitsForSteps, body)
     }

@@ -13,7 +13,8 @@ struct Perturb: ParsableCommand {
             how much it comes closer to the mean of the --toward cells. Without --toward an \
             effect is little but the gene's place; beyond_position (with --genes all) is what \
             is left of it. synergy (with --pairs or --anchor) is what genes do together \
-            beyond the sum of what each does alone. --out FILE.npz writes cells × genes.
+            beyond the sum of what each does alone. --out FILE.npz or FILE.h5ad (obsm) writes \
+            cells × genes.
             """)
 
     @Argument(help: "The database file.", completion: .database) var database: String
@@ -51,14 +52,19 @@ struct Perturb: ParsableCommand {
         options.maximumCells = perturbation.maxCells
         options.seed = perturbation.seed
         options.threads = output.threadCount
-        let answer = try perturbation.withControl(output, genes: genes ?? pairs ?? "") { control in
+        let answer = try perturbation.withControl(
+            output, genes: genes ?? pairs ?? "",
+            checkingOut: { try $0.hasSuffix(".h5ad") ? PerturbAnswer.checkH5AD($0) : OutputFile.check($0) }
+        ) { control in
             try Database.open(database).perturb(options: options, control: control)
         }
         output.noteUntrained(answer.model)
         let text = PerturbOutput(answer, together: together, hasGoal: toward != nil, affectedGenes: affectedGenes)
         let place: String
-        if let out = perturbation.out, out.hasSuffix(".npz") {
-            if !answer.results.isEmpty { try answer.writeNPZ(out) }
+        if let out = perturbation.out, out.hasSuffix(".npz") || out.hasSuffix(".h5ad") {
+            if !answer.results.isEmpty {
+                try out.hasSuffix(".npz") ? answer.writeNPZ(out) : answer.writeH5AD(out)
+            }
             place = answer.results.isEmpty ? "" : ", written to \(out)"
         } else {
             place = try perturbation.answer(

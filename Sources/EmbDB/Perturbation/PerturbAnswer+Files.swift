@@ -1,0 +1,70 @@
+internal import AnnData
+
+extension PerturbAnswer {
+    /// Writes the results as NumPy's archive of cells × perturbations: `similarity` and, with a goal, `shift`, both float32
+    /// [cells, perturbations] with NaN where a cell was not perturbed, `cells` and `perturbations` (ids and symbols, of
+    /// several genes between plus signs), in order of appearance.
+    ///
+    /// - Throws: ``EmbDBError/Code/storage`` if it cannot be written there, `usage` for the place of another kind of file.
+    public func writeNPZ(_ path: String) throws(EmbDBError) {
+        try withEmbDBErrors {
+            let table = PerturbTable(results)
+            var file = try NPZWriter(path)
+            for (name, values) in table.matrices {
+                let shape = [table.cells.count, table.perturbations.count]
+                try file.add(name, descriptor: "<f4", shape: shape) { take in
+                    try values.withUnsafeBytes { try take($0) }
+                }
+            }
+            for (name, names) in [("cells", table.cells), ("perturbations", table.perturbations)] {
+                let width = max(1, names.map(\.unicodeScalars.count).max() ?? 1)
+                try file.add(name, descriptor: "<U\(width)", shape: [names.count]) { take in
+                    try Self.scalars(names, width: width).withUnsafeBytes { try take($0) }
+                }
+            }
+            try file.finish()
+        }
+    }
+
+    /// Whether ``writeH5AD(_:)`` would take the place of another file, asked before a long computation.
+    ///
+    /// - Throws: ``EmbDBError/Code/usage`` if it would.
+    package static func checkH5AD(_ path: String) throws(EmbDBError) {
+        try OutputFile.refuseDatabase(path)
+        try ReplacedH5AD.check(path, for: .export)
+    }
+
+    /// UTF-32 of so many characters each, zeros behind, as NumPy has texts.
+    private static func scalars(_ names: [String], width: Int) -> [UInt32] {
+        names.flatMap { name in
+            let own = name.unicodeScalars.map { $0.value.littleEndian }
+            return own + Array(repeating: 0, count: width - own.count)
+        }
+    }
+
+    /// Writes the results as an .h5ad of the perturbed cells, without genes and counts: obsm has the matrices of
+    /// ``writeNPZ(_:)`` as `perturbation_similarity` and `perturbation_shift`, `uns["embdb"]` the names of their columns, one a
+    /// line.
+    ///
+    /// - Throws: as ``writeNPZ(_:)``; a file that is there is replaced only if embdb exported it.
+    public func writeH5AD(_ path: String) throws(EmbDBError) {
+        try withEmbDBErrors {
+            try Self.checkH5AD(path)
+            let table = PerturbTable(results)
+            let writer = try H5ADWriter(creating: path, cellIDs: table.cells)
+            let width = table.perturbations.count
+            for (name, values) in table.matrices {
+                try writer.add(
+                    NewMatrix(name: "perturbation_" + name, dimension: width) { slab in
+                        Array(values[slab.lowerBound * width..<slab.upperBound * width])
+                    })
+            }
+            try writer.add(
+                notes: [
+                    ("mode", mode.rawValue), ("model", model.name), ("model_sha256", model.sha256),
+                    ("perturbations", table.perturbations.joined(separator: "\n")),
+                ], as: "embdb")
+            try writer.finish()
+        }
+    }
+}
