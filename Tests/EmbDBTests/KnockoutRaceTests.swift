@@ -129,6 +129,37 @@ struct KnockoutRaceTests {
         #expect(tooShort?.code == .usage && tooShort?.message.contains("time") == true)
     }
 
+    @Test("stopped among the first estimates: these are the answer, or there is none")
+    func stoppedEarly() throws {
+        for limit in [1, 30, 90, 200, 400] {
+            let calls = Log()
+            let control = Control(isCancelled: {
+                calls.add("")
+                return calls.count > limit
+            })
+            do {
+                let partial = try database.knockouts(options: options { $0.budget = 0.75 }, control: control)
+                #expect(partial.isPartial && partial.ranking.contains { $0.score != 0 }, "\(limit)")
+                #expect(partial.rare.allSatisfy { $0.sameSign != nil }, "\(limit)")
+            } catch {
+                #expect(error.code == .cancelled, "\(limit)")
+            }
+        }
+    }
+
+    @Test("so few passes that nothing tells how cells differ promise nothing")
+    func tooFew() throws {
+        for screen in KnockoutOptions.Screen.allCases {
+            let found = try database.knockouts(
+                options: options {
+                    $0.screen = screen
+                    $0.budget = 0.004
+                })
+            #expect(found.forwards <= 12)
+            #expect(found.reliability.predictedOverlap ?? 0 < 0.7)
+        }
+    }
+
     @Test("budgets out of range are refused")
     func refused() {
         for change in [

@@ -33,13 +33,18 @@ struct ImaginedDeletions {
         options.genes = known
         options.minimumCells = 1
         options.baseline = nil
-        let found = try KnockoutRun(
-            snapshot, options, StartCells(rows: cells.sorted()), states, embedder, path: path, in: transaction
-        )
-        // Genes that the model has but no cell are no news here.
-        .ranking(control: Control(progress: control.progress, isCancelled: control.isCancelled))
-        forwards = found.forwards
-        for gene in found.ranking { rows[gene.geneID] = gene }
+        (options.budget, options.seconds, options.mode) = (nil, nil, .delete)
+        let run = try KnockoutRun(
+            snapshot, options, StartCells(rows: cells.sorted()), states, embedder, path: path, in: transaction)
+        do {
+            // That no cell has some of the genes is no news here.
+            let found = try run.ranking(
+                control: Control(progress: control.progress, isCancelled: control.isCancelled))
+            forwards = found.forwards
+            for gene in found.ranking { rows[gene.geneID] = gene }
+        } catch let error as EmbDBError where error.code == .cancelled {
+            // What was observed is there without it.
+        }
     }
 
     /// The Ensembl id of a label that names a gene; else empty.

@@ -44,11 +44,8 @@ struct KnockoutRace {
 
     /// Estimates, checks and measures, until the budget is spent.
     mutating func run(estimates: Bool) throws {
-        if estimates, try estimate() {
-            usesEstimates = true
-        } else if !isOver {
-            try start()
-        }
+        if estimates { usesEstimates = try estimate() }
+        if !usesEstimates, !isOver { try start() }
         try race()
     }
 
@@ -65,6 +62,16 @@ struct KnockoutRace {
         }
     }
 
+    /// A control that also stops when so much of the time is over.
+    private func stopping(share: Double) -> Control {
+        let (control, budget) = (control, budget)
+        return Control(
+            progress: control.progress, warning: control.warning,
+            isCancelled: { control.isCancelled() || budget.isLate(share: share) })
+    }
+
+    private var stopping: Control { stopping(share: 1) }
+
     private var isOver: Bool { budget.isOver(spent: measurer.forwards) || control.isCancelled() }
 
     func estimator(_ statistic: ShiftStatistic) -> ShiftEstimator {
@@ -80,7 +87,7 @@ struct KnockoutRace {
 
     // MARK: Estimates
 
-    /// - Returns: whether they are good enough.
+    /// - Returns: whether they are used: they are good enough, or it ended before they could be checked.
     private mutating func estimate() throws -> Bool {
         let order = random.permutation(pairs.cells.count).filter { !pairs.ofCell($0).isEmpty }
         let pilotCost = Self.pilotGenes * Self.pilotCellsPerGene
@@ -88,23 +95,34 @@ struct KnockoutRace {
         let count = min(order.count, affordable)
         guard count >= Self.pilotCellsPerGene else { return false }
         let first = Array(order[..<min(count, Self.pilotCells)])
-        guard try add(first, of: count, from: 0), try check(in: first) else { return false }
-        _ = try add(Array(order[first.count..<count]), of: count, from: first.count)
+        let isWhole = try add(first, of: count, from: 0)
+        guard !measurer.table.estimatedCells.isEmpty else { return false }
+        guard try !control.isCancelled() && check(in: measurer.table.estimatedCells) else {
+            return pilot == nil && isOver
+        }
+        if isWhole { _ = try add(Array(order[first.count..<count]), of: count, from: first.count) }
         return true
     }
 
     private mutating func add(_ cells: [Int], of count: Int, from done: Int) throws -> Bool {
-        let (control, budget) = (control, budget)
-        let stopping = Control(
-            progress: control.progress, warning: control.warning,
-            isCancelled: { control.isCancelled() || budget.isLate(share: KnockoutBudget.shareOfEstimates) })
-        return try measurer.estimate(cells, control: stopping) {
+        let control = control
+        return try measurer.estimate(cells, control: stopping(share: KnockoutBudget.shareOfEstimates)) {
             control.progress(.init(unit: "cells", phase: "estimating", done: done + $0, total: count))
         }
     }
 
     /// Measures some deletions of estimated cells, and compares.
     private mutating func check(in cells: [Int]) throws -> Bool {
+        let wanted = pilotPairs(in: cells, genes: Self.pilotGenes)
+        guard try measurer.measure(wanted, control: stopping) else { return false }
+        let found = ShiftEstimator(pairs, measurer.table, .difference, usesEstimates: true, prior: prior)
+            .agreement(measurer.table)
+        pilot = found
+        return found.isGood
+    }
+
+    /// So many genes, one of each share of the ranks, in four of the cells each; where that is too few, any pairs beside them.
+    private mutating func pilotPairs(in cells: [Int], genes count: Int) -> [Int] {
         let some = Set(cells)
         var own: [(position: Double, pairs: [Int])] = []
         for gene in scored().ranked {
@@ -116,24 +134,32 @@ struct KnockoutRace {
         // Stable, so that equal positions are in the order of tokens.
         own.sort { $0.position < $1.position }
         var wanted: [Int] = []
-        let count = min(Self.pilotGenes, own.count)
-        for number in 0..<count {
-            // One of each share of the genes in the order of their ranks.
-            let (low, high) = (number * own.count / count, (number + 1) * own.count / count)
+        let chosen = min(count, own.count)
+        for number in 0..<chosen {
+            let (low, high) = (number * own.count / chosen, (number + 1) * own.count / chosen)
             let found = own[low + random.number(below: high - low)].pairs
             wanted += random.sample(Self.pilotCellsPerGene, of: found.count).map { found[$0] }
         }
-        guard try measurer.measure(wanted.sorted(), control: control) else { return false }
-        let found = ShiftEstimator(pairs, measurer.table, .difference, usesEstimates: true, prior: prior)
-            .agreement(measurer.table)
-        pilot = found
-        return found.isGood
+        let missing = (count - chosen) * Self.pilotCellsPerGene
+        if missing > 0 {
+            let seen = Set(wanted)
+            let rest = cells.sorted().flatMap { pairs.ofCell($0) }.filter { !seen.contains($0) }
+            wanted += random.sample(missing, of: rest.count).map { rest[$0] }
+        }
+        return wanted.sorted()
     }
 
     // MARK: Measurements
 
-    /// Without estimates: one cell of each gene, out of as few cells as the budget is enough for.
+    /// Without estimates: some genes in four cells each, which tell how much cells differ; then one cell of each gene, out of
+    /// as few cells as the budget is enough for.
     private mutating func start() throws {
+        if measurer.table.measuredPairs.isEmpty {
+            let limit = budget.forwards ?? 15 * pairs.cells.count
+            let genes = min(Self.pilotGenes, limit / 4 / Self.pilotCellsPerGene)
+            let cells = random.permutation(pairs.cells.count).prefix(min(Self.pilotCells, max(4, limit / 32)))
+            if genes > 0, !(try measure(pilotPairs(in: Array(cells), genes: genes))) { return }
+        }
         let left = (budget.forwards ?? 15 * pairs.cells.count) - measurer.forwards
         let some = Set(random.permutation(pairs.cells.count).prefix(max(4, left / 15)))
         var wanted: [Int] = []
@@ -188,13 +214,13 @@ struct KnockoutRace {
         if let limit = budget.forwards {
             while !some.isEmpty, measurer.forwards + measurer.cost(of: some) > limit { some.removeLast() }
         }
-        return try !some.isEmpty && measurer.measure(some.sorted(), control: control)
+        return try !some.isEmpty && measurer.measure(some.sorted(), control: stopping)
     }
 
     // MARK: What it comes to
 
     func predictedOverlap(_ scored: ScoredGenes) -> Double? {
-        let isExact = scored.ranked.allSatisfy { pairs.ofGene[$0].allSatisfy(measurer.table.isMeasured) }
+        let isExact = measurer.table.measuredPairs.count == pairs.count
         return scored.predictedOverlap(isExact: isExact, doubt: usesEstimates ? 0.02 : 0.1)
     }
 }

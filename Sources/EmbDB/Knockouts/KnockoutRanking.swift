@@ -27,9 +27,10 @@ public struct KnockoutRanking: Sendable {
         /// Mean change of the share of goal cells among the k nearest stored cells; of estimated deletions by embeddings that
         /// lack what the lost key does. nil where no cell was looked at.
         public let neighborShift: Double?
-        /// Rank-sum test of the gene's shifts (its donors' mean shifts) against those of all genes, as Geneformer has it.
+        /// Rank-sum test of the gene's shifts (its donors' mean shifts) against those of all genes with a row, as Geneformer has it
+        /// (of observed perturbations: against the control's).
         public let pValue: Double
-        /// Benjamini–Hochberg over all genes.
+        /// Benjamini–Hochberg over all rows.
         public let falseDiscoveryRate: Double
         /// `from` cells that have the gene.
         public let cells: Int
@@ -80,15 +81,18 @@ public struct KnockoutRanking: Sendable {
         public let intraclassCorrelation: Double?
         /// Which share of the best genes the exact run would name too; 1 for an exact run, nil for fewer than eight genes.
         public let predictedOverlap: Double?
-        /// Rank correlation and slope of measured against estimated deletions, 128 of them, each cell's mean taken off; nil if
-        /// nothing was estimated.
+        /// Rank correlation and slope of measured against estimated deletions, each cell's mean taken off; nil if nothing was
+        /// estimated, or that was stopped before the check.
         public let pilotSpearman: Double?
         /// The slope.
         public let pilotSlope: Double?
-        /// Whether the estimates were good enough: a correlation from 0.7, and a slope that may be one from 0.8 to 1.2.
+        /// How many were measured for that: 128, or what few cells have.
+        public let pilotPairs: Int?
+        /// Whether the estimates were used: they were good enough, or could not be checked any more. Good is a correlation from 0.7, and a slope that may be one from 0.8 to 1.2.
         public let usesEstimates: Bool
         /// Whether the cells support a ranking: the states differ, the halves agree half as well again as chance, and the
-        /// correlation of cells is 0.05 or more. nil where that cannot be said.
+        /// correlation of cells is 0.05 or more (of observed perturbations: half of them have means of which half is believed). nil
+        /// where that cannot be said.
         public let isSupported: Bool?
         /// Cells (or donors) with the gene that would make four fifths of a score's variance the gene's; nil where no number is
         /// enough.
@@ -112,8 +116,8 @@ public struct KnockoutRanking: Sendable {
         public let kind: KnockoutOptions.Baseline
         /// Rank correlation of the scores.
         public let spearman: Double?
-        /// Which share of the ``Reliability/best`` genes is the same.
-        public let overlap: Double
+        /// Which share of the ``Reliability/best`` genes is the same; nil if no gene's expression is known.
+        public let overlap: Double?
     }
 
     /// The model that embedded them; nil for observed perturbations of cells with embeddings made elsewhere.
@@ -144,4 +148,6 @@ public struct KnockoutRanking: Sendable {
     public let ranking: [Gene]
     /// Genes that too few cells have, in the same order.
     public let rare: [Gene]
+    /// Genes that too few cells have and that were neither measured nor estimated: they have no row.
+    public let unknown: Int
 }

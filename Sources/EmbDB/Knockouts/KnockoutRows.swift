@@ -5,6 +5,8 @@ internal import Tokenizers
 struct KnockoutRows {
     private(set) var ranked: [KnockoutRanking.Gene] = []
     private(set) var rare: [KnockoutRanking.Gene] = []
+    /// Rare genes that were neither measured nor estimated in any cell.
+    let unknown: Int
 
     init(
         _ race: KnockoutRace, _ scored: ScoredGenes, _ options: KnockoutOptions, _ expression: ExpressionDifference,
@@ -14,7 +16,9 @@ struct KnockoutRows {
         let shift = race.estimates(.toward(0))
         let others = options.alternatives.indices.map { race.estimates(.toward(2 + $0)) }
         let known = shift.observations(pairs).map { $0.map(\.value) }
-        let genes = scored.ranked + scored.rare
+        let seen = scored.rare.filter { !known[$0].isEmpty }
+        unknown = scored.rare.count - seen.count
+        let genes = scored.ranked + seen
         // Geneformer's statistics: each gene's shifts against those of all genes together, itself included.
         let reference = RankedReference(genes.flatMap { known[$0] })
         let pValues = genes.map { reference.test(known[$0]).pValue }
@@ -78,6 +82,7 @@ struct KnockoutRows {
         let own = Set(known.prefix(best))
         let shared = own.isEmpty ? 0 : Double(own.intersection(order.prefix(best)).count) / Double(own.count)
         return .init(
-            kind: baseline, spearman: correlation(ranked) { $0.expressionDifference.map { -$0 } }, overlap: shared)
+            kind: baseline, spearman: correlation(ranked) { $0.expressionDifference.map { -$0 } },
+            overlap: own.isEmpty ? nil : shared)
     }
 }

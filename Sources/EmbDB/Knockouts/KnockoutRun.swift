@@ -69,15 +69,14 @@ struct KnockoutRun {
             ? KnockoutJournal(database: path, fingerprint: fingerprint(), warning: control.warning) : nil
         let measurer = PerturbationMeasurer(pairs, states, embedder, options, journal)
         let exactRun = measurer.cost(of: Array(0..<pairs.count))
-        let estimates = options.screen == .auto && measurer.canEstimate
+        let costOfEstimates = measurer.forwardsPerEstimate * pairs.cells.count + Self.passesBesideEstimates
+        let estimates = options.screen == .auto && measurer.canEstimate && costOfEstimates < exactRun
         let isLimited = options.budget != nil || options.seconds != nil
         let forwards: Int? =
             if let share = options.budget {
                 Int((share * Double(exactRun)).rounded(.down))
             } else if estimates, !isLimited {
-                max(
-                    Int(Self.usualShare * Double(exactRun)),
-                    measurer.forwardsPerEstimate * pairs.cells.count + Self.passesBesideEstimates)
+                max(Int(Self.usualShare * Double(exactRun)), costOfEstimates)
             } else {
                 nil
             }
@@ -90,7 +89,8 @@ struct KnockoutRun {
         } else {
             try race.run(estimates: estimates)
         }
-        if race.measurer.table.measuredPairs.isEmpty, race.measurer.table.estimatedCells.isEmpty, pairs.count > 0 {
+        let table = race.measurer.table
+        if table.measuredPairs.isEmpty, table.estimatedCells.isEmpty, !race.scored().ranked.isEmpty {
             try control.checkCancelled("stopped before anything was known: run it again, perhaps with --max-cells")
             throw EmbDBError(
                 .usage,
@@ -107,7 +107,8 @@ struct KnockoutRun {
     private func fingerprint() -> String {
         var hash = SHA256()
         for text in [
-            embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)", "\(options.k)",
+            "shifts 1", embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)",
+            "\(options.k)",
             states.description,
             SIMDLevel.current, BLAS.kernelName,
         ] { hash.update(text) }
@@ -117,6 +118,7 @@ struct KnockoutRun {
             cell.tokens.withUnsafeBytes { hash.update($0) }
         }
         pairs.gene.withUnsafeBytes { hash.update($0) }
+        pairs.tokens.withUnsafeBytes { hash.update($0) }
         return hash.finish()
     }
 
@@ -151,12 +153,12 @@ struct KnockoutRun {
                 best: scored.best, halfSplitOverlap: half, chance: scored.chance,
                 intraclassCorrelation: scored.components.intraclassCorrelation,
                 predictedOverlap: race.predictedOverlap(scored), pilotSpearman: race.pilot?.spearman,
-                pilotSlope: race.pilot?.slope, usesEstimates: race.usesEstimates,
+                pilotSlope: race.pilot?.slope, pilotPairs: race.pilot?.pairs, usesEstimates: race.usesEstimates,
                 isSupported: scored.isSupported(states.separation, halfSplitOverlap: half),
                 cellsNeeded: scored.cellsNeeded, stateSeparation: states.separation.accuracy,
                 statesDiffer: states.separation.isPlain,
                 minimumCells: scored.minimumCells, positionCorrelation: rows.correlation(\.position),
                 expressionCorrelation: rows.correlation(\.expressionDifference)),
-            ranking: ranked, rare: rows.rare)
+            ranking: ranked, rare: rows.rare, unknown: rows.unknown)
     }
 }

@@ -29,9 +29,10 @@ struct ObservedRun {
         self.path = path
         let column = try LabelColumn(name, option: "--observed", snapshot, path: path, in: transaction)
         self.column = column
-        let found = column.labels.firstIndex { label in
-            options.control.map { label == $0 } ?? Self.controls.contains(label.lowercased())
-        }
+        let names = options.control.map { [$0] } ?? Self.controls
+        let found = names.lazy.compactMap { name in
+            column.labels.firstIndex { options.control == nil ? $0.lowercased() == name : $0 == name }
+        }.first
         guard let found else {
             let asked = options.control ?? ""
             let near = asked.isEmpty ? [] : nearestNames(to: asked, in: column.labels)
@@ -66,6 +67,12 @@ struct ObservedRun {
         let cells = measured()
         let controls = cells.filter { $0.label == self.control }
         let others = cells.filter { $0.label != self.control }
+        guard !others.isEmpty else {
+            throw EmbDBError(
+                .nothingFound,
+                "all \(controls.count) --from cells with a \(column.name) are \(column.labels[Int(self.control)]): there is "
+                    + "nothing to rank, select others too")
+        }
         let pairs = CellGenePairs(
             others.map { .init(row: $0.row, tokens: [], unit: start.donors == nil ? $0.row : $0.unit) },
             genes: others.map { [(token: UInt32($0.label), position: 0)] }, wanted: nil)
@@ -82,18 +89,18 @@ struct ObservedRun {
             model: imagination.model, observed: column.name, donors: start.donors, baseline: baseline,
             fromCells: start.rows.count, toCells: states.to.population, mode: .delete,
             seconds: Date().timeIntervalSince(begin), forwards: imagination.forwards,
-            forwardsOfExactRun: imagination.forwards, isPartial: false,
+            forwardsOfExactRun: imagination.forwards, isPartial: control.isCancelled(),
             reliability: .init(
                 best: scored.best, halfSplitOverlap: half, chance: scored.chance,
                 intraclassCorrelation: scored.components.intraclassCorrelation,
                 predictedOverlap: scored.chance.map { _ in 1 }, pilotSpearman: nil, pilotSlope: nil,
-                usesEstimates: false,
+                pilotPairs: nil, usesEstimates: false,
                 isSupported: scored.isSupported(states.separation, halfSplitOverlap: half, ofObserved: true),
                 cellsNeeded: scored.cellsNeeded, stateSeparation: states.separation.accuracy,
                 statesDiffer: states.separation.isPlain, minimumCells: scored.minimumCells,
                 positionCorrelation: nil,
                 expressionCorrelation: KnockoutRows.correlation(ranked, \.expressionDifference)),
-            ranking: ranked, rare: rows.rare)
+            ranking: ranked, rare: rows.rare, unknown: 0)
     }
 
     // MARK: Cells
@@ -145,8 +152,13 @@ struct ObservedRun {
         }
         let middle = (0..<states.directions.count + 1).map { mean(controls, $0) }
         let own = labels.map { label in scored.pairs.ofGene[label].map { others[scored.pairs.cell[$0]] } }
-        let reference = RankedReference(controls.map { $0.values[0] })
-        let pValues = own.map { cells in reference.test(cells.map { $0.values[0] }).pValue }
+        // Of each cell, or of each donor's cells their mean.
+        func observations(_ cells: [Cell]) -> [Double] {
+            if start.donors == nil { return cells.map { $0.values[0] } }
+            return Dictionary(grouping: cells, by: \.unit).sorted { $0.key < $1.key }.map { mean($0.value, 0) }
+        }
+        let reference = RankedReference(observations(controls))
+        let pValues = own.map { reference.test(observations($0)).pValue }
         let rates = benjaminiHochberg(pValues)
         func row(_ index: Int, rank: Int?) -> KnockoutRanking.Gene {
             let cells = own[index]

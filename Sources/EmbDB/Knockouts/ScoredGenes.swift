@@ -118,13 +118,15 @@ struct ScoredGenes {
         return count > 0 ? (sum / count - reference) * components.trust(count) : 0
     }
 
-    /// The share of the best genes that the exact run would name too, as far as that can be known.
+    /// The share of the best genes that the exact run would name too, as far as that can be known; nil for few genes, and
+    /// where nothing tells how genes' cells differ.
     ///
     /// - Parameters:
     ///   - doubt: by how much such predictions were found to be too high.
     func predictedOverlap(isExact: Bool, doubt: Double) -> Double? {
         guard ranked.count >= Self.leastGenes else { return nil }
         if isExact { return 1 }
+        if components.intraclassCorrelation == nil { return nil }
         return max(0, estimates.expectedOverlap(ranked, best: best, weight: trust) - doubt)
     }
 

@@ -50,17 +50,19 @@ struct ShiftEstimator {
             return $0 + error * error
         }
         let error = squares > 0 && both.count > 2 ? (rest / Double(both.count - 2) / squares).squareRoot() : 0
-        return Agreement(slope: slope, error: error, spearman: spearmanCorrelation(estimated, measured))
+        return Agreement(
+            pairs: both.count, slope: slope, error: error, spearman: spearmanCorrelation(estimated, measured))
     }
 
     struct Agreement {
+        let pairs: Int
         let slope: Double
         let error: Double
         let spearman: Double?
 
         /// Whether estimates are good enough: a rank correlation from 0.7, and a slope that may be one from 0.8 to 1.2.
         var isGood: Bool {
-            spearman ?? 0 >= 0.7 && slope + 2 * error >= 0.8 && slope - 2 * error <= 1.2
+            pairs >= 16 && spearman ?? 0 >= 0.7 && slope + 2 * error >= 0.8 && slope - 2 * error <= 1.2
         }
     }
 

@@ -18,8 +18,15 @@ struct VarianceComponents {
         let total = counts.reduce(0, +)
         let means = groups.map { $0.reduce(0, +) / Double($0.count) }
         let degrees = total - Double(groups.count)
-        guard groups.count > 1, degrees > 0 else {
+        guard groups.count > 1 else {
             (between, within, intraclassCorrelation) = (0, 0, nil)
+            return
+        }
+        let middle = means.reduce(0, +) / Double(means.count)
+        let observed = means.reduce(0) { $0 + ($1 - middle) * ($1 - middle) } / Double(means.count - 1)
+        guard degrees > 0 else {
+            // One observation each: what of it is the gene's cannot be told, so nearly nothing is believed.
+            (between, within, intraclassCorrelation) = (Self.floor * observed, observed, nil)
             return
         }
         let grand = zip(counts, means).reduce(0) { $0 + $1.0 * $1.1 } / total
@@ -30,8 +37,6 @@ struct VarianceComponents {
         within = squaresWithin / degrees
         let size = (total - counts.reduce(0) { $0 + $1 * $1 } / total) / Double(groups.count - 1)
         let found = (squaresBetween / Double(groups.count - 1) - within) / size
-        let middle = means.reduce(0, +) / Double(means.count)
-        let observed = means.reduce(0) { $0 + ($1 - middle) * ($1 - middle) } / Double(means.count - 1)
         between = max(found, Self.floor * observed)
         intraclassCorrelation = within > 0 || found > 0 ? max(0, found) / (max(0, found) + within) : nil
     }

@@ -45,6 +45,12 @@ struct PerturbPlan {
         self.anchor = anchor
         let sets = try options.sets.map { sets in try sets.map { unique(try embedder.genes($0)) } }
         self.sets = sets
+        if let place = sets?.firstIndex(where: { $0.count < 2 }) {
+            throw EmbDBError(
+                .usage,
+                "a set of genes needs two or more (\(options.sets?[place].joined(separator: " ") ?? "")): these are one gene"
+            )
+        }
         genes =
             try sets.map { unique($0.flatMap { $0 }) }
             ?? options.genes.map { unique(try embedder.genes($0)).filter { $0 != anchor } }

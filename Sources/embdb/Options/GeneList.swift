@@ -33,8 +33,8 @@ func geneSets(_ text: String) throws -> [[String]] {
     guard text.hasPrefix("@") else {
         throw EmbDBError(.usage, "--pairs \(text): give @FILE with one pair of genes a line")
     }
-    guard let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: String(text.dropFirst()))).readToEnd(),
-        let content = String(data: data, encoding: .utf8)
+    guard let handle = try? FileHandle(forReadingFrom: URL(fileURLWithPath: String(text.dropFirst()))),
+        let content = String(data: (try? handle.readToEnd()) ?? Data(), encoding: .utf8)
     else { throw EmbDBError(.usage, "--pairs \(text): the file cannot be read as text: check that it is there") }
     let sets = content.split(whereSeparator: \.isNewline)
         .map { line in line.prefix { $0 != "#" }.split { $0 == "," || $0 == "\t" || $0 == " " }.map(String.init) }

@@ -36,11 +36,12 @@ struct KnockoutOutput {
                 ranking.baseline.map {
                     .object([
                         ("name", .string($0.kind.rawValue)), ("spearman", JSON($0.spearman)),
-                        ("overlap", .number($0.overlap)),
+                        ("overlap", JSON($0.overlap)),
                     ])
                 } ?? .null
             ),
             ("ranking", .array(shown.map(row))), ("rare", .array(rare.map(row))),
+            ("unknown", .integer(ranking.unknown)),
         ])
     }
 
@@ -49,6 +50,7 @@ struct KnockoutOutput {
             ("half_split_overlap", JSON(found.halfSplitOverlap)), ("chance", JSON(found.chance)),
             ("icc", JSON(found.intraclassCorrelation)), ("predicted_overlap", JSON(found.predictedOverlap)),
             ("pilot_spearman", JSON(found.pilotSpearman)), ("pilot_slope", JSON(found.pilotSlope)),
+            ("pilot_pairs", JSON(found.pilotPairs)),
             ("estimates_used", .bool(found.usesEstimates)), ("supported", JSON(found.isSupported)),
             ("best", .integer(found.best)), ("cells_needed", JSON(found.cellsNeeded)),
             ("min_cells", .integer(found.minimumCells)), ("state_separation", JSON(found.stateSeparation)),
@@ -101,8 +103,14 @@ struct KnockoutOutput {
         }
         if let spearman = found.pilotSpearman, let slope = found.pilotSlope {
             lines.append(
-                "estimates against exact deletions: rank correlation \(decimal(spearman, 2)), slope \(decimal(slope, 2))"
+                "estimates against \(counted(found.pilotPairs ?? 0, "exact deletion")): rank correlation "
+                    + "\(decimal(spearman, 2)), slope \(decimal(slope, 2))"
                     + (found.usesEstimates ? "" : ": not good enough, not used"))
+        } else if found.usesEstimates {
+            lines.append("the estimates were not compared with exact deletions: it ended before that")
+        }
+        if ranking.forwards < ranking.forwardsOfExactRun, found.predictedOverlap == nil, !ranking.ranking.isEmpty {
+            lines.append("too few deletions to say how far the exact run's ranking would be this one")
         }
         if let half = found.halfSplitOverlap, let chance = found.chance {
             lines.append(
@@ -113,16 +121,27 @@ struct KnockoutOutput {
             lines.append(
                 "these cells support no gene ranking for this pair of states"
                     + (found.statesDiffer
-                        ? found.cellsNeeded.map { ": \(grouped($0)) cells with a gene would" } ?? ""
+                        ? cellsNeeded.map { ": about \(grouped($0)) cells with a gene would" } ?? ""
                         : ": the model hardly tells the states apart"
                             + (found.stateSeparation.map { " (\(percent($0)) of their cells, by chance 50 %)" } ?? "")))
         }
-        if !ranking.rare.isEmpty {
+        let rare = ranking.rare.count + ranking.unknown
+        if rare > 0 {
             lines.append(
-                "\(counted(ranking.rare.count, "gene")) in fewer than \(found.minimumCells) cells are not ranked: "
-                    + "--format json and tsv have them apart")
+                "\(counted(rare, "gene")) in fewer than \(found.minimumCells) cells are not ranked: "
+                    + "--format json and tsv have them apart"
+                    + (ranking.unknown > 0 ? ", but \(grouped(ranking.unknown)) that were not looked at" : ""))
         }
         return lines
+    }
+
+    /// Cells that a gene needs, where half of the genes have fewer.
+    private var cellsNeeded: Int? {
+        let cells = ranking.ranking.map(\.cells).sorted()
+        guard let needed = ranking.reliability.cellsNeeded, !cells.isEmpty, needed > cells[cells.count / 2] else {
+            return nil
+        }
+        return needed
     }
 
     /// - Parameter isWhole: with the columns that have no place on a terminal, and the rare genes.
@@ -172,6 +191,7 @@ struct KnockoutOutput {
 
     private static func columns(_ alternatives: [String], _ ranking: KnockoutRanking) -> [Column] {
         let unit = ranking.donors == nil ? "cells" : "donors"
+        let isObserved = ranking.observed != nil
         var columns: [Column] = [
             .count("rank", true, "by score, from 1; empty for genes in too few cells to be ranked", \.rank),
             Column(.id("gene"), true, "symbol, or the label of an observed perturbation") { .text($0.gene) },
@@ -186,21 +206,33 @@ struct KnockoutOutput {
                 "shift", true, "mean over cells of cos(perturbed, goal) - cos(original, goal), as Geneformer has it",
                 \.shift),
             .number("fdr", true, "Benjamini-Hochberg rate of p_value", \.falseDiscoveryRate),
-            .count("cells", true, "cells that have the gene", \.cells),
+            .count(
+                "cells", true,
+                isObserved ? "cells with that label" : "cells that have the gene, and that perturbing it changes",
+                \.cells),
             Column(.number("same_sign"), true, "share of them whose shift has the sign of the mean") {
                 $0.sameSign.map { .decimal($0, 2) } ?? .none
             },
-            Column(.text("exact"), true, "yes: every one of them was embedded without the gene; no: some are estimated")
-            {
+            Column(
+                .text("exact"), true,
+                isObserved
+                    ? "yes: it was really done"
+                    : "yes: it was perturbed in every one of them; no: some are estimated or unknown"
+            ) {
                 .text($0.exact ? "yes" : "no")
             },
             .number(
                 "neighbor_shift", false, "mean change of the share of goal cells among the nearest stored cells",
                 \.neighborShift),
             .number(
-                "p_value", false, "rank-sum test of the shifts against those of all genes, as Geneformer has it",
+                "p_value", false,
+                isObserved
+                    ? "rank-sum test of cos(cell, goal) against that of the control, over \(unit)"
+                    : "rank-sum test of the shifts against those of all genes here, over \(unit), as Geneformer has it",
                 \.pValue),
-            .number("population_effect", false, "sum of the shifts over all start cells", \.populationEffect),
+            .number(
+                "population_effect", false, "shift spread over all start cells: those without the gene count as 0",
+                \.populationEffect),
             .number("position", false, "mean place among a cell's genes, 0 the first", \.position),
             .number(
                 "expression_difference", false,
@@ -213,7 +245,7 @@ struct KnockoutOutput {
                 .count(
                     "baseline_rank", true, "by how much more the start cells express the gene, alone", \.baselineRank))
         }
-        if ranking.observed != nil {
+        if isObserved {
             columns += [
                 .number("in_silico_score", true, "score of deleting the gene in the control cells, by the model") {
                     $0.imagined?.score

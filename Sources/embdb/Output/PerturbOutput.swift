@@ -43,7 +43,8 @@ struct PerturbOutput {
     private func result(_ result: PerturbAnswer.Result) -> JSON {
         var keys: [(String, JSON)] = [
             ("cell", .string(result.cell)), ("gene", JSON(result.gene?.gene)), ("gene_id", JSON(result.gene?.geneID)),
-            ("genes", .array(result.genes.map { .string($0.gene) })), ("position", JSON(result.position)),
+            ("genes", .array(result.genes.map { .string($0.gene) })),
+            ("gene_ids", .array(result.genes.map { .string($0.geneID) })), ("position", JSON(result.position)),
             ("found", .integer(result.found)), ("similarity", .number(result.similarity)),
             ("shift", JSON(result.shift)), ("synergy", JSON(result.synergy)),
             ("beyond_position", JSON(result.beyondPosition)),

@@ -50,6 +50,15 @@ struct Knockouts: ParsableCommand {
         }
         if let seconds, !(seconds > 0) { throw ValidationError("--seconds \(seconds): give more than 0") }
         if control != nil, observed == nil { throw ValidationError("--control is for --observed: give both") }
+        if observed != nil, perturbation.mode != .delete {
+            throw ValidationError("--mode: --observed ranks what was really done: leave it out")
+        }
+        if let out = perturbation.out,
+            [".h5ad", ".npz", ".npy", ".png", ".pdf"].contains(where: out.lowercased().hasSuffix)
+        {
+            throw ValidationError(
+                "--out \(out): a ranking is written as .tsv, .json or .svg, not as HDF5 or others: name it so")
+        }
         if observed != nil, genes != "all" {
             throw ValidationError("--genes: --observed ranks the perturbations of its column: leave it out")
         }
@@ -58,7 +67,8 @@ struct Knockouts: ParsableCommand {
 
     func run() throws {
         var options = KnockoutOptions(from: from, to: to)
-        options.alternatives = alternatives
+        var seen: Set<String> = []
+        options.alternatives = alternatives.filter { seen.insert($0).inserted }
         options.genes = try geneList(genes)
         options.mode = perturbation.mode
         options.quartiles = perturbation.quartiles
@@ -79,7 +89,7 @@ struct Knockouts: ParsableCommand {
         }
         output.noteUntrained(ranking.model)
         let shown = Array(ranking.ranking.prefix(top ?? .max))
-        let text = KnockoutOutput(ranking, top: top, alternatives: alternatives)
+        let text = KnockoutOutput(ranking, top: top, alternatives: options.alternatives)
         let place = try perturbation.answer(
             output, isEmpty: shown.isEmpty, json: { text.json }, table: { text.table(isWhole: $0) },
             meanings: text.meanings,

@@ -36,7 +36,17 @@ struct Perturb: ParsableCommand {
             throw ValidationError("--genes: give all, G,G or @FILE (or --anchor, or --pairs)")
         }
         if genes != nil, pairs != nil { throw ValidationError("--genes and --pairs both name genes: give one") }
+        if let out = perturbation.out, [".npy", ".svg", ".png", ".pdf"].contains(where: out.lowercased().hasSuffix) {
+            throw ValidationError("--out \(out): perturbations are written as .tsv, .json, .npz or .h5ad: name it so")
+        }
+        if affectedGenes, isMatrixFile {
+            throw ValidationError("--affected-genes: a matrix of cells has no place for them: write .tsv or .json")
+        }
         if neighbors < 0 { throw ValidationError("--neighbors \(neighbors): give a whole number from 0") }
+    }
+
+    private var isMatrixFile: Bool {
+        [".npz", ".h5ad"].contains { perturbation.out?.lowercased().hasSuffix($0) == true }
     }
 
     func run() throws {
@@ -54,16 +64,16 @@ struct Perturb: ParsableCommand {
         options.threads = output.threadCount
         let answer = try perturbation.withControl(
             output, genes: genes ?? pairs ?? "",
-            checkingOut: { try $0.hasSuffix(".h5ad") ? PerturbAnswer.checkH5AD($0) : OutputFile.check($0) }
+            checkingOut: { try $0.lowercased().hasSuffix(".h5ad") ? PerturbAnswer.checkH5AD($0) : OutputFile.check($0) }
         ) { control in
             try Database.open(database).perturb(options: options, control: control)
         }
         output.noteUntrained(answer.model)
         let text = PerturbOutput(answer, together: together, hasGoal: toward != nil, affectedGenes: affectedGenes)
         let place: String
-        if let out = perturbation.out, out.hasSuffix(".npz") || out.hasSuffix(".h5ad") {
+        if let out = perturbation.out, isMatrixFile {
             if !answer.results.isEmpty {
-                try out.hasSuffix(".npz") ? answer.writeNPZ(out) : answer.writeH5AD(out)
+                try out.lowercased().hasSuffix(".npz") ? answer.writeNPZ(out) : answer.writeH5AD(out)
             }
             place = answer.results.isEmpty ? "" : ", written to \(out)"
         } else {
