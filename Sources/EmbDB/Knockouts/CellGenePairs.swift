@@ -25,6 +25,8 @@ struct CellGenePairs {
     let isWanted: [Bool]
     /// Pairs of a gene, by cell.
     private(set) var ofGene: [[Int]]
+    /// Observations that a gene has: cells, or donors.
+    let unitsOfGene: [Int]
 
     var count: Int { cell.count }
 
@@ -34,21 +36,21 @@ struct CellGenePairs {
         tokens = Set(genes.joined().map(\.token)).sorted()
         isWanted = tokens.map { wanted?.contains($0) ?? true }
         ofGene = Array(repeating: [], count: tokens.count)
+        var units = [Set<Int>](repeating: [], count: tokens.count)
         let places = Dictionary(uniqueKeysWithValues: tokens.enumerated().map { ($1, $0) })
         for (number, genes) in genes.enumerated() {
             for (token, place) in genes {
                 guard let index = places[token] else { continue }
                 ofGene[index].append(cell.count)
+                units[index].insert(cells[number].unit)
                 cell.append(number)
                 gene.append(index)
                 position.append(place)
             }
             starts.append(cell.count)
         }
+        unitsOfGene = units.map(\.count)
     }
 
     func ofCell(_ number: Int) -> Range<Int> { starts[number]..<starts[number + 1] }
-
-    /// Observations that a gene has: cells, or donors.
-    func units(ofGene gene: Int) -> Int { Set(ofGene[gene].map { cells[cell[$0]].unit }).count }
 }

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Numerics
 
 /// Spends a budget of forward passes where it tells most about a ranking: estimates of all pairs of as many cells as it is enough for,
@@ -14,7 +13,7 @@ struct KnockoutRace {
     private let control: Control
     private var random: SeededRandom
     private(set) var measurer: PerturbationMeasurer
-    /// Whether estimates were made, and found good enough.
+    /// Whether estimates count: they were found good enough, or it ended before they could be checked.
     private(set) var usesEstimates = false
     /// Of the check: nil without estimates.
     private(set) var pilot: ShiftEstimator.Agreement?

@@ -39,7 +39,7 @@ struct KnockoutRows {
                 populationEffect: meanShift * Double(own.count) / Double(pairs.cells.count),
                 neighborShift: neighbors.isEmpty ? nil : mean(neighbors), pValue: pValues[index],
                 falseDiscoveryRate: rates[index], cells: own.count,
-                donors: options.donor == nil ? nil : pairs.units(ofGene: gene),
+                donors: options.donor == nil ? nil : pairs.unitsOfGene[gene],
                 sameSign: values.isEmpty
                     ? nil
                     : Double(values.count { $0 * meanShift > 0 || ($0 == 0 && meanShift == 0) }) / Double(values.count),

@@ -37,14 +37,8 @@ struct KnockoutStates {
 
     /// For each embedding, the share of goal cells among its k nearest stored cells, without the cell it was made from.
     func goalShares(_ embeddings: Matrix, rows: (Int) -> Int) -> [Double] {
-        let keepsAll = snapshot.live.population == snapshot.live.count
-        let found = snapshot.index.search(
-            queries: embeddings, k: min(k, snapshot.state.rows) + 1, ef: snapshot.defaultEf,
-            keeping: keepsAll ? nil : snapshot.live, threads: threads)
-        return found.enumerated().map { index, result in
-            let neighbors = result.neighbors.filter { $0.row != rows(index) }.prefix(k)
-            guard !neighbors.isEmpty else { return 0 }
-            return Double(neighbors.count { to[$0.row] }) / Double(neighbors.count)
+        snapshot.nearestOthers(of: embeddings, k: k, threads: threads, row: rows).map { neighbors in
+            neighbors.isEmpty ? 0 : Double(neighbors.count { to[$0] }) / Double(neighbors.count)
         }
     }
 }

@@ -171,7 +171,7 @@ struct ObservedRun {
                 populationEffect: shifts[0] * Double(cells.count) / Double(start.rows.count),
                 neighborShift: shifts[states.directions.count], pValue: pValues[index],
                 falseDiscoveryRate: rates[index], cells: cells.count,
-                donors: start.donors.map { _ in scored.pairs.units(ofGene: labels[index]) },
+                donors: start.donors.map { _ in scored.pairs.unitsOfGene[labels[index]] },
                 sameSign: Double(cells.count { ($0.values[0] - middle[0]) * shifts[0] > 0 }) / Double(cells.count),
                 exact: true, position: nil, expressionDifference: imagination.expressionDifference(label),
                 imagined: imagination.row(label))

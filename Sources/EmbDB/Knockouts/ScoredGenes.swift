@@ -57,7 +57,7 @@ struct ScoredGenes {
     // MARK: Scores
 
     /// How much of a gene's mean is believed.
-    func trust(_ gene: Int) -> Double { components.trust(Double(pairs.units(ofGene: gene))) }
+    func trust(_ gene: Int) -> Double { components.trust(Double(pairs.unitsOfGene[gene])) }
 
     /// The mean less that of genes for comparison, as far as it is believed.
     func score(_ gene: Int) -> Double { (estimates.means[gene] - reference) * trust(gene) }
@@ -67,7 +67,7 @@ struct ScoredGenes {
     func interval(_ gene: Int) -> (low: Double, high: Double)? {
         let own = observations[gene].map(\.value)
         guard !own.isEmpty, components.within > 0 || components.between > 0 else { return nil }
-        let error = components.within(own) / Double(pairs.units(ofGene: gene))
+        let error = components.within(own) / Double(pairs.unitsOfGene[gene])
         let posterior = components.between > 0 ? components.between * error / (components.between + error) : error
         let deviation =
             (posterior + (trust(gene) * estimates.deviations[gene]) * (trust(gene) * estimates.deviations[gene]))

@@ -106,7 +106,7 @@ struct ShiftEstimator {
         return prior.posterior(
             groups.enumerated().map { gene, group in
                 guard !group.isEmpty else { return nil }
-                let all = Double(statistic.removesCellMeans ? pairs.units(ofGene: gene) : pairs.ofGene[gene].count)
+                let all = Double(statistic.removesCellMeans ? pairs.unitsOfGene[gene] : pairs.ofGene[gene].count)
                 let error = components.within / Double(group.count) * (1 - Double(group.count) / all)
                 return (group.reduce(0, +) / Double(group.count), max(0, error))
             })

@@ -156,16 +156,12 @@ struct PerturbRun {
         _ embeddings: Matrix, rows: [Int], in transaction: borrowing ReadTransaction
     ) throws -> [[String]] {
         guard options.neighbors > 0 else { return [] }
-        let keepsAll = snapshot.live.population == snapshot.live.count
-        let found = snapshot.index.search(
-            queries: embeddings, k: min(options.neighbors, snapshot.state.rows) + 1, ef: snapshot.defaultEf,
-            keeping: keepsAll ? nil : snapshot.live, threads: options.threads)
         var ids: [[String]] = []
-        for (index, result) in found.enumerated() {
+        for neighbors in snapshot.nearestOthers(
+            of: embeddings, k: options.neighbors, threads: options.threads, row: { rows[$0] })
+        {
             var own: [String] = []
-            for neighbor in result.neighbors.filter({ $0.row != rows[index] }).prefix(options.neighbors) {
-                own.append(try StoredCells.id(ofRow: neighbor.row, in: transaction))
-            }
+            for row in neighbors { own.append(try StoredCells.id(ofRow: row, in: transaction)) }
             ids.append(own)
         }
         return ids
