@@ -15,18 +15,6 @@
 // Keys (then dimensions) whose sums are in registers together; a divisor of EK_KEY_TILE, which is even, and of LANES.
 #define BF16_STEP 8
 
-// One head, and BF16_QUERIES of its queries.
-typedef struct {
-    // Pairs, [padded keys][width] and [dimensions / LANES][pairs of keys][LANES]; [width][BF16_QUERIES].
-    uint32_t *keys, *values, *queries;
-    // [2 * width][BF16_QUERIES], [EK_KEY_TILE][BF16_QUERIES]
-    float *context, *scores;
-    // `width`: pairs of dimensions in a row, whole vectors of them.
-    size_t width, length, head_size;
-    // Of the scores: 2^(scale x) = e^(x / sqrt d)
-    float scale;
-} bf16_head;
-
 // 2^x for x <= 0, relative error below 8.6e-5 (rounding to bf16 makes one of 2e-3), 0 far below, NaN for NaN. The
 // polynomial of degree 3 has the least largest error on [0, 1] of those with 1 for the constant, so that 2^0 is 1.
 EK_INLINE vf v_exp2_short(vf x) {
@@ -81,37 +69,55 @@ EK_INLINE void bf16_scores(const uint32_t *queries, const uint32_t *keys, size_t
         }
 }
 
-// The weights of `count` keys, in pairs in place of the scores, and their sums. Scaled in f32, after the difference,
-// which is 0 for the largest: neither is the query rounded a second time, nor does a large maximum cost digits.
-EK_INLINE void bf16_weights(float *scores, size_t count, float scale, const vf *largest, vf *sums) {
+// Scores of `count` keys at `keys`, and the largest so far.
+EK_INLINE void bf16_score(const uint32_t *queries, const uint32_t *keys, size_t count, size_t width, size_t pairs,
+                          float *scores, vf *largest) {
+    size_t key = 0;
+    for (; key + BF16_STEP <= count; key += BF16_STEP)
+        bf16_scores(queries, keys + key * width, width, pairs, scores + key * BF16_QUERIES, largest);
+    // Rows behind the last key are zeros, whose scores would be as large as 0: they are left out of the maximum.
+    if (key < count) {
+        vf ignored[BF16_VECTORS];
+        for (int v = 0; v < BF16_VECTORS; v++) ignored[v] = (vf)0.0f;
+        bf16_scores(queries, keys + key * width, width, pairs, scores + key * BF16_QUERIES, ignored);
+        for (; key < count; key++)
+            for (int v = 0; v < BF16_VECTORS; v++)
+                largest[v] = v_larger(largest[v], v_load(scores + key * BF16_QUERIES + v * LANES));
+    }
+}
+
+// The weights of `count` keys, in pairs, and their sums; they may be in place of the scores. Scores are scaled in f32, less
+// `shift`, the scaled largest one: the query is not rounded a second time, and the rounding of a large shift is the same for
+// all weights.
+EK_INLINE void bf16_weigh(const float *scores, size_t count, float scale, const vf *shift, float *weights, vf *sums) {
     size_t key = 0;
     for (; key + 2 <= count; key += 2)
 #pragma clang loop unroll(full)
         for (int v = 0; v < BF16_VECTORS; v++) {
             const float *score = scores + key * BF16_QUERIES + v * LANES;
-            const vf even = v_exp2_short((v_load(score) - largest[v]) * scale);
-            const vf odd = v_exp2_short((v_load(score + BF16_QUERIES) - largest[v]) * scale);
+            const vf even = v_exp2_short(v_fma(v_load(score), (vf)scale, -shift[v]));
+            const vf odd = v_exp2_short(v_fma(v_load(score + BF16_QUERIES), (vf)scale, -shift[v]));
             sums[v] += even + odd;
-            v_store_words(scores + key / 2 * BF16_QUERIES + v * LANES, v_round_pairs(even, odd));
+            v_store_words(weights + key / 2 * BF16_QUERIES + v * LANES, v_round_pairs(even, odd));
         }
     if (key < count)
         for (int v = 0; v < BF16_VECTORS; v++) {
-            const vf even = v_exp2_short((v_load(scores + key * BF16_QUERIES + v * LANES) - largest[v]) * scale);
+            const vf score = v_load(scores + key * BF16_QUERIES + v * LANES);
+            const vf even = v_exp2_short(v_fma(score, (vf)scale, -shift[v]));
             sums[v] += even;
-            v_store_words(scores + key / 2 * BF16_QUERIES + v * LANES, v_round_pairs(even, (vf)0.0f));
+            v_store_words(weights + key / 2 * BF16_QUERIES + v * LANES, v_round_pairs(even, (vf)0.0f));
         }
 }
 
-// Adds the values of `pairs` pairs of keys, weighted, to BF16_STEP dimensions of the context, after scaling it down by
-// `factor`.
-EK_INLINE void bf16_values(const float *weights, const uint32_t *values, size_t pairs, float *context,
-                           const vf *factor) {
+// to = from * factor + the values of `pairs` pairs of keys, weighted, of BF16_STEP dimensions of the context.
+EK_INLINE void bf16_values(const float *weights, const uint32_t *values, size_t pairs, const vf *factor,
+                           const float *from, float *to) {
     vf sums[BF16_STEP][BF16_VECTORS];
 #pragma clang loop unroll(full)
     for (int j = 0; j < BF16_STEP; j++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < BF16_VECTORS; v++)
-            sums[j][v] = v_load(context + j * BF16_QUERIES + v * LANES) * factor[v];
+            sums[j][v] = v_load(from + j * BF16_QUERIES + v * LANES) * factor[v];
     for (size_t pair = 0; pair < pairs; pair++) {
         vi w[BF16_VECTORS];
 #pragma clang loop unroll(full)
@@ -126,126 +132,167 @@ EK_INLINE void bf16_values(const float *weights, const uint32_t *values, size_t 
 #pragma clang loop unroll(full)
     for (int j = 0; j < BF16_STEP; j++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < BF16_VECTORS; v++) v_store(context + j * BF16_QUERIES + v * LANES, sums[j][v]);
+        for (int v = 0; v < BF16_VECTORS; v++) v_store(to + j * BF16_QUERIES + v * LANES, sums[j][v]);
 }
 
-// One tile of queries against all keys.
-static void bf16_tile(const bf16_head *head) {
-    const size_t width = head->width, length = head->length, pairs = (head->head_size + 1) / 2;
-    const uint32_t *queries = head->queries;
-    float *scores = head->scores;
-    vf largest[BF16_VECTORS], sums[BF16_VECTORS];
+// Keys and values of one head: pairs, [padded keys][width] and [dimensions / LANES][pairs of keys][LANES]; zeros behind the
+// last key and dimension.
+typedef struct {
+    uint32_t *keys, *values;
+    size_t length;
+} bf16_keys;
+
+// A tile of queries on its way through the keys.
+typedef struct {
+    // Pairs, [width][BF16_QUERIES].
+    uint32_t *queries;
+    // [2 * width][BF16_QUERIES], [EK_KEY_TILE][BF16_QUERIES]
+    float *context, *scores;
+    // `width`: pairs of dimensions in a row, whole vectors of them.
+    size_t width, head_size;
+    // Of the scores: 2^(scale x) = e^(x / sqrt d)
+    float scale;
+    // The largest scores, the same scaled, and the sums of the weights.
+    vf largest[BF16_VECTORS], shift[BF16_VECTORS], sums[BF16_VECTORS];
+} bf16_tile;
+
+EK_INLINE size_t bf16_width(size_t head_size) { return (head_size + 2 * LANES - 1) / (2 * LANES) * LANES; }
+
+EK_INLINE void bf16_begin(bf16_tile *tile) {
     for (int v = 0; v < BF16_VECTORS; v++) {
         // Not infinite: the difference of two of them would be no number.
-        largest[v] = (vf)-FLT_MAX;
-        sums[v] = (vf)0.0f;
+        tile->largest[v] = tile->shift[v] = (vf)-FLT_MAX;
+        tile->sums[v] = (vf)0.0f;
     }
-    for (size_t i = 0; i < 2 * width * BF16_QUERIES; i += LANES) v_store(head->context + i, (vf)0.0f);
-    for (size_t start = 0; start < length; start += EK_KEY_TILE) {
-        const size_t count = length - start < EK_KEY_TILE ? length - start : EK_KEY_TILE;
-        const uint32_t *keys = head->keys + start * width;
-        vf factor[BF16_VECTORS];
-        for (int v = 0; v < BF16_VECTORS; v++) factor[v] = largest[v];
-        size_t key = 0;
-        for (; key + BF16_STEP <= count; key += BF16_STEP)
-            bf16_scores(queries, keys + key * width, width, pairs, scores + key * BF16_QUERIES, largest);
-        // Rows behind the last key are zeros, whose scores would be as large as 0: they are left out of the maximum.
-        if (key < count) {
-            vf ignored[BF16_VECTORS];
-            for (int v = 0; v < BF16_VECTORS; v++) ignored[v] = (vf)0.0f;
-            bf16_scores(queries, keys + key * width, width, pairs, scores + key * BF16_QUERIES, ignored);
-            for (; key < count; key++)
-                for (int v = 0; v < BF16_VECTORS; v++)
-                    largest[v] = v_larger(largest[v], v_load(scores + key * BF16_QUERIES + v * LANES));
-        }
-        // Once a tile, so in full precision: an error here would come back with every tile.
-        for (int v = 0; v < BF16_VECTORS; v++) {
-            factor[v] = v_exp2((factor[v] - largest[v]) * head->scale);
-            sums[v] *= factor[v];
-        }
-        bf16_weights(scores, count, head->scale, largest, sums);
-        for (size_t i = 0; i < head->head_size; i += BF16_STEP) {
-            const uint32_t *block = head->values + i / LANES * LANES * ((length + 1) / 2) + i % LANES;
-            bf16_values(scores, block + start / 2 * LANES, (count + 1) / 2, head->context + i * BF16_QUERIES, factor);
-        }
-    }
+    for (size_t i = 0; i < 2 * tile->width * BF16_QUERIES; i += LANES) v_store(tile->context + i, (vf)0.0f);
+}
+
+// The tile's largest scores become `largest`; the factors that this takes. Once for many keys, so in full precision: an error
+// here would come back each time.
+EK_INLINE void bf16_raise(bf16_tile *tile, const vf *largest, vf *factor) {
     for (int v = 0; v < BF16_VECTORS; v++) {
-        const vf inverse = 1.0f / sums[v];
-        for (size_t i = 0; i < 2 * width; i++) {
-            float *x = head->context + i * BF16_QUERIES + v * LANES;
+        const vf shift = largest[v] * tile->scale;
+        factor[v] = v_exp2(tile->shift[v] - shift);
+        tile->largest[v] = largest[v];
+        tile->shift[v] = shift;
+        tile->sums[v] *= factor[v];
+    }
+}
+
+EK_INLINE void bf16_add_values(const bf16_tile *tile, const bf16_keys *keys, size_t start, size_t count,
+                               const float *weights, const vf *factor, const float *from) {
+    for (size_t i = 0; i < tile->head_size; i += BF16_STEP) {
+        const uint32_t *values = keys->values + i / LANES * LANES * ((keys->length + 1) / 2) + i % LANES;
+        bf16_values(weights, values + start / 2 * LANES, (count + 1) / 2, factor, from + i * BF16_QUERIES,
+                    tile->context + i * BF16_QUERIES);
+    }
+}
+
+EK_INLINE void bf16_score_keys(const bf16_tile *tile, const bf16_keys *keys, size_t start, size_t count, vf *largest) {
+    bf16_score(tile->queries, keys->keys + start * tile->width, count, tile->width, (tile->head_size + 1) / 2,
+               tile->scores, largest);
+}
+
+EK_INLINE void bf16_add(bf16_tile *tile, const bf16_keys *keys) {
+    for (size_t start = 0; start < keys->length; start += EK_KEY_TILE) {
+        const size_t left = keys->length - start, count = left < EK_KEY_TILE ? left : EK_KEY_TILE;
+        vf largest[BF16_VECTORS], factor[BF16_VECTORS];
+        for (int v = 0; v < BF16_VECTORS; v++) largest[v] = tile->largest[v];
+        bf16_score_keys(tile, keys, start, count, largest);
+        bf16_raise(tile, largest, factor);
+        bf16_weigh(tile->scores, count, tile->scale, tile->shift, tile->scores, tile->sums);
+        bf16_add_values(tile, keys, start, count, tile->scores, factor, tile->context);
+    }
+}
+
+EK_INLINE void bf16_end(bf16_tile *tile) {
+    for (int v = 0; v < BF16_VECTORS; v++) {
+        const vf inverse = 1.0f / tile->sums[v];
+        for (size_t i = 0; i < 2 * tile->width; i++) {
+            float *x = tile->context + i * BF16_QUERIES + v * LANES;
             v_store(x, v_load(x) * inverse);
         }
     }
 }
 
-// Rows of keys as they are, of values in pairs; zeros behind the last key and dimension.
-static void bf16_pack(const bf16_head *head, const ek_bf16 *key, const ek_bf16 *value, size_t stride) {
-    const size_t d = head->head_size, length = head->length;
-    uint32_t *place = head->keys;
-    for (size_t row = 0; row < (length + BF16_STEP - 1) / BF16_STEP * BF16_STEP; row++)
-        for (size_t i = 0; i < 2 * head->width; i += 2 * LANES, place += LANES)
+// Rows of keys as they are, of values in pairs; at `memory`, behind which the next ones may be.
+static bf16_keys bf16_pack(const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t length, size_t head_size,
+                           uint32_t **memory) {
+    const size_t d = head_size, width = bf16_width(d), padded = (length + BF16_STEP - 1) / BF16_STEP * BF16_STEP;
+    uint32_t *place = *memory, *values = place + padded * width;
+    const bf16_keys packed = {place, values, length};
+    *memory = values + (length + 1) / 2 * 2 * width;
+    for (size_t row = 0; row < padded; row++)
+        for (size_t i = 0; i < 2 * width; i += 2 * LANES, place += LANES)
             v_store_words(place, row < length ? v_load_pairs(key + row * stride + i, d - i) : (vi)0);
-    place = head->values;
     for (size_t i = 0; i < d; i += LANES)
-        for (size_t row = 0; row < length; row += 2, place += LANES) {
+        for (size_t row = 0; row < length; row += 2, values += LANES) {
             const ek_bf16 *even = value + row * stride + i;
             const vi odd = row + 1 < length ? v_load_wide(even + stride, d - i) : (vi)0;
-            v_store_words(place, v_load_wide(even, d - i) | odd << 16);
+            v_store_words(values, v_load_wide(even, d - i) | odd << 16);
         }
+    return packed;
+}
+
+// A tile's memory at `memory`, behind which there is more.
+EK_INLINE bf16_tile bf16_room(size_t head_size, uint32_t **memory) {
+    const size_t width = bf16_width(head_size);
+    uint32_t *queries = *memory;
+    float *context = (float *)queries + width * BF16_QUERIES, *scores = context + 2 * width * BF16_QUERIES;
+    *memory = (uint32_t *)scores + EK_KEY_TILE * BF16_QUERIES;
+    return (bf16_tile){
+        .queries = queries, .context = context, .scores = scores, .width = width, .head_size = head_size,
+        .scale = 1.44269504f / __builtin_sqrtf((float)head_size),
+    };
 }
 
 // Rows of queries become columns; lanes behind the last one compute it again.
-static void bf16_load_queries(const bf16_head *head, const ek_bf16 *query, size_t stride, size_t count) {
-    for (size_t i = 0; i < head->width; i += LANES)
+static void bf16_load_queries(const bf16_tile *tile, const ek_bf16 *query, size_t stride, size_t count) {
+    for (size_t i = 0; i < tile->width; i += LANES)
         for (size_t first = 0; first < BF16_QUERIES; first += LANES) {
             vi words[LANES];
 #pragma clang loop unroll(full)
             for (size_t j = 0; j < LANES; j++) {
                 const size_t row = first + j < count ? first + j : count - 1;
-                words[j] = v_load_pairs(query + row * stride + 2 * i, head->head_size - 2 * i);
+                words[j] = v_load_pairs(query + row * stride + 2 * i, tile->head_size - 2 * i);
             }
             v_transpose(words);
 #pragma clang loop unroll(full)
-            for (size_t j = 0; j < LANES; j++) v_store_words(head->queries + (i + j) * BF16_QUERIES + first, words[j]);
+            for (size_t j = 0; j < LANES; j++) v_store_words(tile->queries + (i + j) * BF16_QUERIES + first, words[j]);
         }
 }
 
-// And columns of the context rows.
-static void bf16_store_context(const bf16_head *head, ek_bf16 *context, size_t stride, size_t count) {
-    for (size_t i = 0; i < head->width; i += LANES)
-        for (size_t first = 0; first < count; first += LANES) {
+// And columns of the context rows: those from `begin` to `end`, the first one's at `context`.
+static void bf16_store_context(const bf16_tile *tile, size_t begin, size_t end, ek_bf16 *context, size_t stride) {
+    for (size_t i = 0; i < tile->width; i += LANES)
+        for (size_t first = begin / LANES * LANES; first < end; first += LANES) {
             vi words[LANES];
 #pragma clang loop unroll(full)
             for (size_t j = 0; j < LANES; j++) {
-                const float *column = head->context + 2 * (i + j) * BF16_QUERIES + first;
+                const float *column = tile->context + 2 * (i + j) * BF16_QUERIES + first;
                 words[j] = v_round_pairs(v_load(column), v_load(column + BF16_QUERIES));
             }
             v_transpose(words);
 #pragma clang loop unroll(full)
             for (size_t j = 0; j < LANES; j++)
-                if (first + j < count)
-                    v_store_pairs(context + (first + j) * stride + 2 * i, words[j], head->head_size - 2 * i);
+                if (first + j >= begin && first + j < end)
+                    v_store_pairs(
+                        context + (first + j - begin) * stride + 2 * i, words[j], tile->head_size - 2 * i);
         }
 }
 
 static void attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride,
                            size_t length, size_t head_size, size_t first, size_t end, ek_bf16 *context,
                            size_t context_stride, float *scratch) {
-    const size_t width = (head_size + 2 * LANES - 1) / (2 * LANES) * LANES;
-    const size_t padded = (length + BF16_STEP - 1) / BF16_STEP * BF16_STEP;
-    bf16_head head = {
-        .keys = (uint32_t *)scratch, .width = width, .length = length, .head_size = head_size,
-        .scale = 1.44269504f / __builtin_sqrtf((float)head_size),
-    };
-    head.values = head.keys + padded * width;
-    head.queries = head.values + (length + 1) / 2 * 2 * width;
-    head.context = (float *)head.queries + width * BF16_QUERIES;
-    head.scores = head.context + 2 * width * BF16_QUERIES;
-    bf16_pack(&head, key, value, stride);
+    uint32_t *memory = (uint32_t *)scratch;
+    const bf16_keys keys = bf16_pack(key, value, stride, length, head_size, &memory);
+    bf16_tile tile = bf16_room(head_size, &memory);
     for (size_t start = first; start < end; start += BF16_QUERIES) {
         const size_t count = end - start < BF16_QUERIES ? end - start : BF16_QUERIES;
-        bf16_load_queries(&head, query + start * stride, stride, count);
-        bf16_tile(&head);
-        bf16_store_context(&head, context + start * context_stride, context_stride, count);
+        bf16_load_queries(&tile, query + start * stride, stride, count);
+        bf16_begin(&tile);
+        bf16_add(&tile, &keys);
+        bf16_end(&tile);
+        bf16_store_context(&tile, 0, count, context + start * context_stride, context_stride);
     }
 }

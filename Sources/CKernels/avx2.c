@@ -32,6 +32,7 @@ EK_INLINE float v_sum(vf v) {
 #define ATTENTION_STEP 4
 #include "linear_kernels.h"
 #include "attention_kernels.h"
+#include "attention_gaps_kernels.h"
 #include "training_kernels.h"
 #include "sum_of_four.h"
 
@@ -112,7 +113,7 @@ const ek_training_table *ek_avx2_training(void) { return &training_table; }
 const ek_table *ek_avx2(void) {
     static const ek_table table = {
         dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
-        attention_f32,
+        attention_f32, attention_gaps_f32,
     };
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &table : NULL;

@@ -1,6 +1,7 @@
 #include "table.h"
 
 #include <math.h>
+#include <string.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -32,6 +33,7 @@ EK_INLINE float v_sum(vf v) {
 #define ATTENTION_STEP 8
 #include "linear_kernels.h"
 #include "attention_kernels.h"
+#include "attention_gaps_kernels.h"
 #include "training_kernels.h"
 #include "sum_of_four.h"
 
@@ -104,11 +106,11 @@ const ek_training_table *ek_avx512_training(void) { return &training_table; }
 const ek_table *ek_avx512(void) {
     static const ek_table plain = {
         dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
-        attention_f32,
+        attention_f32, attention_gaps_f32,
     };
     static const ek_table vnni = {
         dot_f32, squared_l2_f32, dot_s8u8_vnni, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
-        attention_f32,
+        attention_f32, attention_gaps_f32,
     };
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")) return NULL;

@@ -58,6 +58,7 @@ EK_INLINE vi v_permute(vi a, vi lanes, vi b) {
 #include "vector_math.h"
 #include "linear_bf16_kernels.h"
 #include "attention_bf16_kernels.h"
+#include "attention_gaps_bf16_kernels.h"
 
 static void round_bf16(const float *x, size_t n, ek_bf16 *y) {
     size_t i = 0;
@@ -68,7 +69,7 @@ static void round_bf16(const float *x, size_t n, ek_bf16 *y) {
 #pragma clang attribute pop
 
 const ek_bf16_table *ek_avx512_bf16(void) {
-    static const ek_bf16_table table = {round_bf16, linear_bf16, attention_bf16};
+    static const ek_bf16_table table = {round_bf16, linear_bf16, attention_bf16, attention_gaps_bf16};
     if (!ek_avx512() || !__builtin_cpu_supports("avx512bf16")) return NULL;
     return &table;
 }

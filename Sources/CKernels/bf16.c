@@ -31,6 +31,13 @@ void ek_attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *
         query, key, value, stride, length, head_size, first, end, context, context_stride, scratch);
 }
 
+void ek_attention_gaps_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t rows,
+                            size_t head_size, const ek_gaps *gaps, size_t first, size_t end, ek_bf16 *context,
+                            size_t context_stride, float *scratch) {
+    table()->attention_gaps_bf16(
+        query, key, value, stride, rows, head_size, gaps, first, end, context, context_stride, scratch);
+}
+
 // A row is rounded while it is in the first-level cache.
 void ek_layer_norm_bf16(float *out, const float *x, const float *residual, const float *gain, const float *bias,
                         size_t rows, size_t columns, float epsilon, ek_bf16 *rounded) {

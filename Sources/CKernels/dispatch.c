@@ -99,6 +99,13 @@ void ek_attention_f32(const float *query, const float *key, const float *value, 
     table()->attention_f32(query, key, value, stride, length, head_size, first, end, context, context_stride, scratch);
 }
 
+void ek_attention_gaps_f32(const float *query, const float *key, const float *value, size_t stride, size_t rows,
+                           size_t head_size, const ek_gaps *gaps, size_t first, size_t end, float *context,
+                           size_t context_stride, float *scratch) {
+    table()->attention_gaps_f32(
+        query, key, value, stride, rows, head_size, gaps, first, end, context, context_stride, scratch);
+}
+
 void ek_pack_f32(const float *weights, size_t out, size_t in, float *packed) {
     const size_t panels = ek_packed_size(out, in) / (in * EK_PANEL);
     for (size_t panel = 0; panel < panels; panel++)

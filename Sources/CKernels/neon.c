@@ -1,6 +1,7 @@
 #include "table.h"
 
 #include <math.h>
+#include <string.h>
 
 #if defined(__aarch64__)
 #include <arm_neon.h>
@@ -30,6 +31,7 @@ EK_INLINE float v_sum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 #define ATTENTION_STEP 8
 #include "linear_kernels.h"
 #include "attention_kernels.h"
+#include "attention_gaps_kernels.h"
 #include "training_kernels.h"
 
 EK_INLINE int32x4_t multiply_8(int32x4_t sum, int8x8_t query, uint8x8_t row) {
@@ -73,7 +75,7 @@ const ek_training_table *ek_neon_training(void) { return &training_table; }
 const ek_table *ek_neon(void) {
     static const ek_table table = {
         dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
-        attention_f32,
+        attention_f32, attention_gaps_f32,
     };
     return &table;
 }

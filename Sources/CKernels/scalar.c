@@ -84,33 +84,50 @@ static void linear_f32(const float *x, size_t rows, size_t in, const float *pack
         }
 }
 
+// One query against all keys but those from `gap` to `behind`.
+static void attend(const float *query, const float *key, const float *value, size_t stride, size_t length, size_t gap,
+                   size_t behind, size_t head_size, float *context, float *scores) {
+    const float scale = 1 / sqrtf((float)head_size);
+    float largest = -INFINITY, weights = 0;
+    for (size_t j = 0; j < length; j++) {
+        float score = 0;
+        for (size_t d = 0; d < head_size; d++) score += query[d] * key[j * stride + d];
+        scores[j] = score * scale;
+        if (j < gap || j >= behind) largest = scores[j] > largest ? scores[j] : largest;
+    }
+    for (size_t d = 0; d < head_size; d++) context[d] = 0;
+    for (size_t j = 0; j < length; j++) {
+        if (j >= gap && j < behind) continue;
+        const float weight = expf(scores[j] - largest);
+        weights += weight;
+        for (size_t d = 0; d < head_size; d++) context[d] += weight * value[j * stride + d];
+    }
+    for (size_t d = 0; d < head_size; d++) context[d] /= weights;
+}
+
 static void attention_f32(const float *query, const float *key, const float *value, size_t stride, size_t length,
                           size_t head_size, size_t first, size_t end, float *context, size_t context_stride,
                           float *scratch) {
-    const float scale = 1 / sqrtf((float)head_size);
-    for (size_t t = first; t < end; t++) {
-        float largest = -INFINITY, weights = 0;
-        for (size_t j = 0; j < length; j++) {
-            float score = 0;
-            for (size_t d = 0; d < head_size; d++) score += query[t * stride + d] * key[j * stride + d];
-            scratch[j] = score * scale;
-            largest = scratch[j] > largest ? scratch[j] : largest;
-        }
-        float *sum = context + t * context_stride;
-        for (size_t d = 0; d < head_size; d++) sum[d] = 0;
-        for (size_t j = 0; j < length; j++) {
-            const float weight = expf(scratch[j] - largest);
-            weights += weight;
-            for (size_t d = 0; d < head_size; d++) sum[d] += weight * value[j * stride + d];
-        }
-        for (size_t d = 0; d < head_size; d++) sum[d] /= weights;
+    for (size_t t = first; t < end; t++)
+        attend(query + t * stride, key, value, stride, length, 0, 0, head_size, context + t * context_stride, scratch);
+}
+
+static void attention_gaps_f32(const float *query, const float *key, const float *value, size_t stride, size_t rows,
+                               size_t head_size, const ek_gaps *gaps, size_t first, size_t end, float *context,
+                               size_t context_stride, float *scratch) {
+    for (size_t i = 0; i < gaps->count; i++) {
+        const size_t gap = gaps->starts[i], behind = gap + gaps->width;
+        for (size_t t = first; t < end; t++)
+            if (t < gap || t >= behind)
+                attend(query + t * stride, key, value, stride, rows, gap, behind, head_size,
+                       context + i * gaps->context_size + (t < gap ? t : t - gaps->width) * context_stride, scratch);
     }
 }
 
 const ek_table *ek_scalar(void) {
     static const ek_table table = {
         dot_f32, squared_l2_f32, dot_s8u8, squared_l2_s8, squared_l2_s8_within, layer_norm_f32, linear_f32,
-        attention_f32,
+        attention_f32, attention_gaps_f32,
     };
     return &table;
 }

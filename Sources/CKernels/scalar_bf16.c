@@ -33,30 +33,48 @@ static void linear_bf16(const ek_bf16 *x, size_t rows, size_t in, const ek_bf16 
     }
 }
 
+// One query against all keys but those from `gap` to `behind`.
+static void attend(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t length,
+                   size_t gap, size_t behind, size_t head_size, ek_bf16 *context, float *scratch) {
+    const float scale = 1 / sqrtf((float)head_size);
+    float *scores = scratch, *sums = scratch + length;
+    float largest = -FLT_MAX, total = 0;
+    for (size_t j = 0; j < length; j++) {
+        scores[j] = 0;
+        for (size_t d = 0; d < head_size; d++)
+            scores[j] += ek_from_bf16(query[d]) * ek_from_bf16(key[j * stride + d]);
+        if (j < gap || j >= behind) largest = scores[j] > largest ? scores[j] : largest;
+    }
+    for (size_t d = 0; d < head_size; d++) sums[d] = 0;
+    for (size_t j = 0; j < length; j++) {
+        if (j >= gap && j < behind) continue;
+        const float weight = expf((scores[j] - largest) * scale), rounded = ek_from_bf16(ek_to_bf16(weight));
+        total += weight;
+        for (size_t d = 0; d < head_size; d++) sums[d] += rounded * ek_from_bf16(value[j * stride + d]);
+    }
+    for (size_t d = 0; d < head_size; d++) context[d] = ek_to_bf16(sums[d] / total);
+}
+
 static void attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride,
                            size_t length, size_t head_size, size_t first, size_t end, ek_bf16 *context,
                            size_t context_stride, float *scratch) {
-    const float scale = 1 / sqrtf((float)head_size);
-    float *scores = scratch, *sums = scratch + length;
-    for (size_t t = first; t < end; t++) {
-        float largest = -FLT_MAX, total = 0;
-        for (size_t j = 0; j < length; j++) {
-            scores[j] = 0;
-            for (size_t d = 0; d < head_size; d++)
-                scores[j] += ek_from_bf16(query[t * stride + d]) * ek_from_bf16(key[j * stride + d]);
-            largest = scores[j] > largest ? scores[j] : largest;
-        }
-        for (size_t d = 0; d < head_size; d++) sums[d] = 0;
-        for (size_t j = 0; j < length; j++) {
-            const float weight = expf((scores[j] - largest) * scale), rounded = ek_from_bf16(ek_to_bf16(weight));
-            total += weight;
-            for (size_t d = 0; d < head_size; d++) sums[d] += rounded * ek_from_bf16(value[j * stride + d]);
-        }
-        for (size_t d = 0; d < head_size; d++) context[t * context_stride + d] = ek_to_bf16(sums[d] / total);
+    for (size_t t = first; t < end; t++)
+        attend(query + t * stride, key, value, stride, length, 0, 0, head_size, context + t * context_stride, scratch);
+}
+
+static void attention_gaps_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride,
+                                size_t rows, size_t head_size, const ek_gaps *gaps, size_t first, size_t end,
+                                ek_bf16 *context, size_t context_stride, float *scratch) {
+    for (size_t i = 0; i < gaps->count; i++) {
+        const size_t gap = gaps->starts[i], behind = gap + gaps->width;
+        for (size_t t = first; t < end; t++)
+            if (t < gap || t >= behind)
+                attend(query + t * stride, key, value, stride, rows, gap, behind, head_size,
+                       context + i * gaps->context_size + (t < gap ? t : t - gaps->width) * context_stride, scratch);
     }
 }
 
 const ek_bf16_table *ek_scalar_bf16(void) {
-    static const ek_bf16_table table = {round_bf16, linear_bf16, attention_bf16};
+    static const ek_bf16_table table = {round_bf16, linear_bf16, attention_bf16, attention_gaps_bf16};
     return &table;
 }

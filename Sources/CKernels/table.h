@@ -18,6 +18,9 @@ typedef struct {
     void (*attention_f32)(const float *query, const float *key, const float *value, size_t stride, size_t length,
                           size_t head_size, size_t first, size_t end, float *context, size_t context_stride,
                           float *scratch);
+    void (*attention_gaps_f32)(const float *query, const float *key, const float *value, size_t stride, size_t rows,
+                               size_t head_size, const ek_gaps *gaps, size_t first, size_t end, float *context,
+                               size_t context_stride, float *scratch);
 } ek_table;
 
 // Each returns its table, or NULL where this build or CPU has not got the instructions.
@@ -34,6 +37,9 @@ typedef struct {
     void (*attention_bf16)(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride,
                            size_t length, size_t head_size, size_t first, size_t end, ek_bf16 *context,
                            size_t context_stride, float *scratch);
+    void (*attention_gaps_bf16)(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride,
+                                size_t rows, size_t head_size, const ek_gaps *gaps, size_t first, size_t end,
+                                ek_bf16 *context, size_t context_stride, float *scratch);
 } ek_bf16_table;
 
 const ek_bf16_table *ek_scalar_bf16(void);

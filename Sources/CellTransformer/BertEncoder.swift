@@ -38,13 +38,18 @@ package struct BertEncoder: Sendable {
         _ versions: TwoVersions, of tokens: Span<UInt32>, through layer: Int, workspace: inout BertWorkspace
     ) throws(TransformerError) {
         try check(tokens, layer: layer, maximumLength: configuration.maximumLength)
-        workspace.removeCells()
-        for piece in versions.pieces {
-            embed(tokens, piece.tokens, firstPosition: piece.firstPosition, at: piece.row, into: &workspace)
-        }
-        workspace.starts.append(2 * tokens.count)
+        embed(tokens, versions.pieces, into: &workspace)
         workspace.queriesPerKey = 2
         run(0..<layer, &workspace)
+    }
+
+    /// Hidden states 0 of the pieces, one after another: what `workspace` holds after that.
+    func embed(_ tokens: Span<UInt32>, _ pieces: [TokenPiece], into workspace: inout BertWorkspace) {
+        workspace.removeCells()
+        for piece in pieces {
+            embed(tokens, piece.tokens, firstPosition: piece.firstPosition, at: piece.row, into: &workspace)
+        }
+        workspace.starts.append(pieces.reduce(0) { $0 + $1.tokens.count })
     }
 
     /// ``forward(_:through:workspace:)`` for some of `cells`, which were checked, one after another in `workspace`.
@@ -59,12 +64,18 @@ package struct BertEncoder: Sendable {
         run(0..<layer, &workspace)
     }
 
-    private func run(_ layers: Range<Int>, _ workspace: inout BertWorkspace) {
+    /// - Parameter isAttended: whether the attention of the first of the layers has been computed.
+    func run(_ layers: Range<Int>, isAttended: Bool = false, _ workspace: inout BertWorkspace) {
+        pass(workspace).run(layers, isAttended: isAttended)
+        workspace.layer = layers.upperBound
+    }
+
+    /// The layers at work in `workspace`, which stays where it is meanwhile.
+    func pass(_ workspace: borrowing BertWorkspace) -> BertPass {
         precondition(
             workspace.configuration == configuration && workspace.precision == precision, "a workspace of another model"
         )
-        BertPass(self, workspace).run(layers)
-        workspace.layer = layers.upperBound
+        return BertPass(self, workspace)
     }
 
     /// The hidden states after layers 0...`layer`, each [tokens, h]: for analyses that look at all of them.

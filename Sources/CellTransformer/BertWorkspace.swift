@@ -51,19 +51,21 @@ package struct BertWorkspace: ~Copyable {
     ) {
         let rows = max(1, isShared ? maximumLength : min(maximumLength, configuration.maximumLength))
         let h = configuration.hiddenSize
-        let length = min(rows, configuration.maximumLength)
+        // A block of deletions has more rows than the cell has tokens.
+        let length = min(rows, configuration.maximumLength + DeletionBlock.largest)
         let block = min(rows, Self.blockRows)
         self.configuration = configuration
         self.precision = precision
         self.maximumLength = rows
         self.threads = max(1, threads)
-        let (bytes, attention, layers) =
+        let bytes = precision.bytes
+        let (attention, layers) =
             switch precision {
             case .f32:
-                (4, ek_attention_scratch(length, configuration.headSize), block * (h + configuration.feedForwardSize))
+                (ek_attention_gaps_scratch(length, configuration.headSize), block * (h + configuration.feedForwardSize))
             case .bf16:
                 (
-                    2, ek_attention_scratch_bf16(length, configuration.headSize),
+                    ek_attention_gaps_scratch_bf16(length, configuration.headSize),
                     block * (2 * h + configuration.feedForwardSize)
                 )
             }

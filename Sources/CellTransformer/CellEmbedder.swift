@@ -99,7 +99,7 @@ package struct CellEmbedder: Sendable {
     }
 
     /// Tokens that go through the linear layers together, so that the weights are read for many rows.
-    private static let groupTokens = 512
+    static let groupTokens = 512
 
     /// Which of the cells, in their order, are run together: of short ones as many as have ``groupTokens`` together, but
     /// few enough for every thread to have some groups.

@@ -36,6 +36,20 @@ struct FloatLayers: BertLayers, @unchecked Sendable {
             context + keys.lowerBound * h + head * d, h, scratch)
     }
 
+    func attend(
+        head: Int, gaps: ek_gaps, rows: Int, _ queries: Range<Int>, into contexts: UnsafeMutableRawPointer,
+        _ scratch: UnsafeMutablePointer<Float>
+    ) {
+        let h = configuration.hiddenSize
+        let d = configuration.headSize
+        let query = queryKeyValue + head * d
+        withUnsafePointer(to: gaps) { gaps in
+            ek_attention_gaps_f32(
+                query, query + h, query + 2 * h, 3 * h, rows, d, gaps, queries.lowerBound, queries.upperBound,
+                contexts.assumingMemoryBound(to: Float.self) + head * d, h, scratch)
+        }
+    }
+
     func finish(layer index: Int, _ first: Int, _ count: Int, _ scratch: UnsafeMutablePointer<Float>) {
         let h = configuration.hiddenSize
         let layer = packed.layers[index]

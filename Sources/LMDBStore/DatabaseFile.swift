@@ -73,7 +73,13 @@ final class DatabaseFile: Sendable {
         identity = Identity(status)
     }
 
-    deinit { close(descriptor) }
+    /// The locks are released first: a process that another thread starts in this moment has the descriptor until its `exec`,
+    /// and would hold them.
+    deinit {
+        PlaceLock.releaseAll(descriptor)
+        unlock()
+        close(descriptor)
+    }
 
     private static func resolved(_ path: String) -> String {
         guard let name = realpath(path, nil) else { return path }

@@ -17,7 +17,10 @@ package final class NewFile {
         // What a killed process left is removed, not written over: it may have a second name.
         let former = open(temporary, O_RDWR | O_CLOEXEC)
         if former >= 0 {
-            defer { close(former) }
+            defer {
+                PlaceLock.rewriting.release(former)
+                close(former)
+            }
             guard PlaceLock.rewriting.take(former, exclusive: true, waiting: 0) != .busy else {
                 throw StoreError(
                     .locked, path: path, reason: "another process is writing this file", advice: "name another one")
@@ -49,6 +52,8 @@ package final class NewFile {
     }
 
     deinit {
+        // As with a database's file.
+        PlaceLock.rewriting.release(descriptor)
         close(descriptor)
         unlink(temporary + "-lock")
         if !isFinished { unlink(temporary) }

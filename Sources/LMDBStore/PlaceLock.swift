@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Locks on the database file beside the writer's `flock`: on two bytes far behind the end of any file, which belong to
 /// the open file (`F_OFD_SETLK`) and so hold between threads too, and end with the process.
-enum PlaceLock: off_t {
+enum PlaceLock: off_t, CaseIterable {
     /// Shared while somebody opens the file together with its `-lock` file; exclusive while the file that the path leads
     /// to is replaced by another one, with another `-lock` file.
     case opening = 0x4000_0000_0000_0000
@@ -34,6 +34,8 @@ enum PlaceLock: off_t {
     }
 
     func release(_ descriptor: CInt) { _ = set(descriptor, F_UNLCK) }
+
+    static func releaseAll(_ descriptor: CInt) { for lock in allCases { lock.release(descriptor) } }
 
     private func set(_ descriptor: CInt, _ kind: CInt) -> CInt {
         var lock = flock()

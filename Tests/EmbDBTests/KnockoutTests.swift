@@ -45,7 +45,9 @@ struct KnockoutTests {
                 for (position, gene) in ranked.enumerated() {
                     if mode == .overexpress, position == 0 { continue }
                     let others = ranked.filter { $0 != gene }
-                    let after = try embed(cls + (mode == .overexpress ? [gene] : []) + others + eos)
+                    let after =
+                        mode == .delete
+                        ? try delete(cls.count + position, of: tokens) : try embed(cls + [gene] + others + eos)
                     let share = share(after, row, goalRows, k) - shareBefore
                     genes[gene, default: Gene()].shifts.append(cosine(after, goal) - cosine(before, goal))
                     genes[gene]?.cells.append(row)
@@ -69,6 +71,11 @@ struct KnockoutTests {
             let states = try workspace.hiddenStates()
             if space.tiny.isV2 { return Array(states[row: 0]) }
             return mean((0..<states.rows).map { Array(states[row: $0]) })
+        }
+
+        private mutating func delete(_ position: Int, of tokens: [UInt32]) throws -> [Float] {
+            forwards += 1
+            return try DeletedGene(position, of: tokens, weights, isV2: space.tiny.isV2).embedding
         }
 
         /// The share of goal cells among the k nearest stored cells but the cell itself.

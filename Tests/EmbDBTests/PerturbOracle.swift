@@ -26,7 +26,10 @@ struct PerturbOracle {
 
     /// The cell with genes deleted or in front, as long as the model reads.
     func perturbed(_ row: Int, _ genes: [UInt32], _ mode: KnockoutOptions.Mode) throws -> [Float] {
-        try embed(changed(row, genes, mode))
+        if mode == .delete, genes.count == 1, let position = exports.tokens[row].firstIndex(of: genes[0]) {
+            return try DeletedGene(position, of: exports.tokens[row], space.weights(), isV2: space.tiny.isV2).embedding
+        }
+        return try embed(changed(row, genes, mode))
     }
 
     func changed(_ row: Int, _ genes: [UInt32], _ mode: KnockoutOptions.Mode) -> [UInt32] {

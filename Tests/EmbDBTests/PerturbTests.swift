@@ -243,10 +243,14 @@ struct PerturbTests {
         }
         var cosines: [UInt32: [Double]] = [:]
         for row in oracle.rows("sick") where oracle.genes(row).contains(gene) {
-            let (before, after) = (
-                try states(oracle.genes(row)), try states(oracle.changed(row, [gene], .delete))
-            )
-            for (token, state) in after { cosines[token, default: []].append(cosine(state, before[token] ?? [])) }
+            let tokens = oracle.exports.tokens[row]
+            let position = try #require(tokens.firstIndex(of: gene))
+            let before = try states(oracle.genes(row))
+            let after = try DeletedGene(position, of: tokens, oracle.space.weights(), isV2: isV2).states
+            for (place, token) in oracle.changed(row, [gene], .delete).enumerated() {
+                let state = Array(after[row: place + (isV2 ? 1 : 0)])
+                cosines[token, default: []].append(cosine(state, before[token] ?? []))
+            }
         }
         #expect(answer.affected.count == cosines.count && !cosines.isEmpty)
         for row in answer.affected {

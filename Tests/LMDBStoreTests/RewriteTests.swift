@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import LMDBStore
+import Synchronization
 import TestSupport
 import Testing
 
@@ -34,6 +35,29 @@ import Testing
 
     private static func names(_ folder: TemporaryFolder) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.file("")).sorted()
+    }
+
+    /// What a process has open, those that it starts have, too, until they become another program.
+    @Test("A rewriting that failed has left its lock, whatever processes other threads start in that moment")
+    func startedProcesses() throws {
+        struct Stop: Error {}
+        let folder = try TemporaryFolder()
+        let environment = try Environment.open(folder.file("a.embdb"), mode: .create)
+        try Self.put(1, 1, environment)
+        let isOver = Atomic(false)
+        let starter = Thread {
+            var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
+            while !isOver.load(ordering: .relaxed) {
+                var child: pid_t = 0
+                if posix_spawn(&child, "/bin/true", nil, nil, &arguments, nil) == 0 { waitpid(child, nil, 0) }
+            }
+            free(arguments[0])
+        }
+        starter.start()
+        defer { isOver.store(true, ordering: .relaxed) }
+        for _ in 0..<1000 {
+            #expect(throws: Stop.self) { try environment.rewrite { _, _ in throw Stop() } }
+        }
     }
 
     @Test("All who have it open see the new file and write to it; a transaction keeps the old one to its end")

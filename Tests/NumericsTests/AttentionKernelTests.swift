@@ -37,6 +37,13 @@ struct AttentionKernelTests {
             return context
         }
 
+        /// The same without some rows.
+        func without(_ gap: Range<Int>) -> Head {
+            var result = Head(length: length - gap.count, size: size)
+            result.values = Array(values[..<(gap.lowerBound * stride)] + values[(gap.upperBound * stride)...])
+            return result
+        }
+
         func expected(_ row: Int) -> [Double] {
             let query = vector(0, row)
             let scores = (0..<length).map { key in

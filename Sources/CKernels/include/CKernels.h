@@ -71,11 +71,28 @@ void ek_linear_f32(const float *x, size_t rows, size_t in, const float *packed, 
 static inline size_t ek_attention_scratch(size_t length, size_t head_size) {
     return (2 * (length + 8) + 2 * 32) * (head_size + 8) + EK_KEY_TILE * 32;
 }
+static inline size_t ek_attention_gaps_scratch(size_t rows, size_t head_size) {
+    return (2 * (rows + 24) + 4 * 32) * (head_size + 8) + 2 * EK_KEY_TILE * 32;
+}
 /// Of one head: context[t] = softmax(query[t] . key / sqrt(head_size)) value for the queries first..<end against all
 /// `length` keys. Rows of query, key and value are `stride` floats apart, those of context `context_stride`. A query's
 /// result does not depend on which others are asked for.
 void ek_attention_f32(const float *query, const float *key, const float *value, size_t stride, size_t length,
                       size_t head_size, size_t first, size_t end, float *context, size_t context_stride, float *scratch);
+
+/// Gaps of `width` rows in a sequence: gap i from row starts[i] on, all of them among the rows first..<first + 2 width, at most
+/// EK_KEY_TILE. The context of gap i is `i * context_size` numbers behind the first one's.
+typedef struct {
+    size_t first, width;
+    const size_t *starts;
+    size_t count, context_size;
+} ek_gaps;
+/// ek_attention_f32 of `rows` rows for each gap, as if the rows in it were not there, neither as keys nor as queries; the context
+/// of a row behind the gap is `width` rows further up. Of all rows, first..<end are queries; a row is outside of each gap.
+/// What the gaps have in common is computed once. The result for a gap depends on `gaps->first`, not on the other gaps.
+void ek_attention_gaps_f32(const float *query, const float *key, const float *value, size_t stride, size_t rows,
+                           size_t head_size, const ek_gaps *gaps, size_t first, size_t end, float *context,
+                           size_t context_stride, float *scratch);
 
 // bfloat16: products of numbers rounded to 8 bits of precision, summed in f32. Softmax, activations and norms are in
 // f32.
@@ -121,11 +138,18 @@ void ek_linear_bf16(const ek_bf16 *x, size_t rows, size_t in, const ek_bf16 *pac
 static inline size_t ek_attention_scratch_bf16(size_t length, size_t head_size) {
     return (length + 56) * ((head_size + 31) / 32 * 32) + EK_KEY_TILE * 32;
 }
+static inline size_t ek_attention_gaps_scratch_bf16(size_t rows, size_t head_size) {
+    return (rows + 120) * ((head_size + 31) / 32 * 32) + 2 * EK_KEY_TILE * 32;
+}
 /// ek_attention_f32 on rounded numbers: those given, the numerators of the softmax (not the sum that they are divided
 /// by), and the context. Strides are in numbers. Fastest where `scratch` is aligned to 64 bytes.
 void ek_attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t length,
                        size_t head_size, size_t first, size_t end, ek_bf16 *context, size_t context_stride,
                        float *scratch);
+/// ek_attention_gaps_f32 on rounded numbers, as ek_attention_bf16.
+void ek_attention_gaps_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t rows,
+                            size_t head_size, const ek_gaps *gaps, size_t first, size_t end, ek_bf16 *context,
+                            size_t context_stride, float *scratch);
 
 // What training needs. Sums over rows are made in the order of the rows.
 

@@ -16,20 +16,13 @@ struct TwoVersions {
     /// Row of a token's version B. That of the first token, which is never read, stands at position 0.
     func rowB(_ token: Int) -> Int { token < start ? length + token : token }
 
-    /// Tokens in neighboring rows, at neighboring positions.
-    struct Piece {
-        let tokens: Range<Int>
-        let firstPosition: Int
-        let row: Int
-    }
-
-    var pieces: [Piece] {
+    var pieces: [TokenPiece] {
         [
-            Piece(tokens: 0..<start, firstPosition: 0, row: 0),
-            Piece(tokens: start..<length, firstPosition: start - 1, row: start),
-            Piece(tokens: 0..<1, firstPosition: 0, row: length),
-            Piece(tokens: 1..<start, firstPosition: 0, row: length + 1),
-            Piece(tokens: start..<length, firstPosition: start, row: length + start),
+            TokenPiece(tokens: 0..<start, firstPosition: 0, row: 0),
+            TokenPiece(tokens: start..<length, firstPosition: start - 1, row: start),
+            TokenPiece(tokens: 0..<1, firstPosition: 0, row: length),
+            TokenPiece(tokens: 1..<start, firstPosition: 0, row: length + 1),
+            TokenPiece(tokens: start..<length, firstPosition: start, row: length + start),
         ]
     }
 

@@ -37,7 +37,8 @@ package enum KnockoutBenchmark {
     /// - Parameters:
     ///   - precision: f32 where the CPU cannot do it as fast.
     ///   - length: tokens of the cell, special ones included; nil: what the model takes.
-    ///   - sampled: deletions that are embedded, evenly spaced.
+    ///   - sampled: deletions that are embedded: as many blocks of those that share their first layer as have so many
+    ///     together, evenly spaced.
     /// - Throws: ``EmbDBError`` `model`, `usage`, `cancelled`.
     package static func run(
         model: String, dictionaries: String?, precision: EmbeddingPrecision = .f32, length: Int?, sampled: Int,
@@ -57,16 +58,13 @@ package enum KnockoutBenchmark {
             guard genes.count > 1 else {
                 throw EmbDBError(.usage, "--length \(length): one gene alone cannot be deleted: give more")
             }
-            let count = min(max(1, sampled), genes.count)
-            let deleted = (0..<count).map { index in
-                let gene = genes.lowerBound + index * genes.count / count
-                return CellInput(
-                    tokens: Array(cells[0].tokens[..<gene] + cells[0].tokens[(gene + 1)...]),
-                    genes: genes.lowerBound..<genes.upperBound - 1)
-            }
+            let deletions = DeletionEmbedder(embedder)
+            let sample = sample(min(max(1, sampled), genes.count), of: genes, inBlocksOf: deletions.shared(cells[0]))
             let goal = try embedder.embed([cells[1]])
             let exact = try seconds {
-                _ = try embedder.embed(deleted, cellDone: { !control.isCancelled() })
+                _ = try deletions.embed(
+                    [cells[0]], sample.map { .init(cell: 0, position: $0) },
+                    deletionDone: { !control.isCancelled() })
             }
             let screen = DeletionScreen(embedder)
             let estimates = try (0..<2).map { _ in
@@ -75,10 +73,20 @@ package enum KnockoutBenchmark {
             }
             return Result(
                 model: model.name, isUntrained: model.untrainedSeed != nil, precision: precision, length: length,
-                exactSeconds: exact * Double(genes.count) / Double(count), exactSampled: count,
+                exactSeconds: exact * Double(genes.count) / Double(sample.count), exactSampled: sample.count,
                 screenSeconds: min(estimates[0], estimates[1]), exactForwards: genes.count,
                 screenForwards: screen.forwards(directions: 1), blasKernel: BLAS.kernelName,
                 simdLevel: SIMDLevel.current)
+        }
+    }
+
+    /// Whole blocks, evenly spaced, with `count` genes or more together.
+    private static func sample(_ count: Int, of genes: Range<Int>, inBlocksOf size: Int) -> [Int] {
+        let blocks = (genes.count + size - 1) / size
+        let wanted = min(blocks, (count + size - 1) / size)
+        return (0..<wanted).flatMap { index in
+            let first = genes.lowerBound + index * blocks / wanted * size
+            return first..<min(first + size, genes.upperBound)
         }
     }
 

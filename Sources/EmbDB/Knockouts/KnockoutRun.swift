@@ -107,7 +107,7 @@ struct KnockoutRun {
     private func fingerprint() -> String {
         var hash = SHA256()
         for text in [
-            "shifts 1", embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)",
+            "shifts 2", embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)",
             "\(options.k)",
             states.description,
             SIMDLevel.current, BLAS.kernelName,

@@ -73,11 +73,10 @@ struct PerturbationMeasurer {
         }
         guard !fresh.isEmpty || !some.isEmpty else { return true }
         let inputs =
-            fresh.map { pairs.cells[$0].tokens }
-            + (try some.map { pair in
-                try embedder.perturbed(
-                    pairs.cells[pairs.cell[pair]].tokens, [pairs.tokens[pairs.gene[pair]]], mode, quartiles)
-            })
+            fresh.map { StoredCellEmbedder.PerturbedCell(tokens: pairs.cells[$0].tokens, genes: []) }
+            + some.map { pair in
+                .init(tokens: pairs.cells[pairs.cell[pair]].tokens, genes: [pairs.tokens[pairs.gene[pair]]])
+            }
         guard let embeddings = try embedded(inputs, control) else {
             forwards -= unseen.count + wanted.count
             return false
@@ -101,9 +100,9 @@ struct PerturbationMeasurer {
     }
 
     /// nil if the caller wants to stop.
-    private func embedded(_ inputs: [[UInt32]], _ control: Control) throws -> Matrix? {
+    private func embedded(_ inputs: [StoredCellEmbedder.PerturbedCell], _ control: Control) throws -> Matrix? {
         do {
-            return try embedder.embed(inputs, control: control)
+            return try embedder.embed(inputs, mode, quartiles, control: control)
         } catch let error as TransformerError where error.code == .stopped {
             return nil
         }
@@ -121,7 +120,7 @@ struct PerturbationMeasurer {
             if control.isCancelled() { return false }
             let some = cells[first..<min(cells.count, first + step)].filter { !restore($0) }
             if some.isEmpty { continue }
-            guard let originals = try embedded(some.map { pairs.cells[$0].tokens }, control),
+            guard let originals = try embedded(some.map { .init(tokens: pairs.cells[$0].tokens, genes: []) }, control),
                 let estimates = try estimated(some, screen, control)
             else { return false }
             forwards += some.count * forwardsPerEstimate

@@ -1,16 +1,23 @@
-internal import CellTransformer
 internal import Numerics
 internal import Synchronization
-internal import Tokenizers
 
-/// Hidden states of the genes of several cells, as threads hand them in.
+/// Genes of several cells and their hidden states, as threads hand them in.
 final class HiddenStates: Sendable {
-    private let states: Mutex<[Matrix?]>
+    struct Cell {
+        let genes: [UInt32]
+        /// [genes, h]
+        let states: Matrix
+    }
 
-    init(_ count: Int) { states = Mutex(Array(repeating: nil, count: count)) }
+    private let cells: Mutex<[Cell?]>
 
-    func set(_ number: Int, _ hidden: Matrix) { states.withLock { $0[number] = hidden } }
-    func get(_ number: Int) -> Matrix? { states.withLock { $0[number] } }
+    init(_ count: Int) { cells = Mutex(Array(repeating: nil, count: count)) }
+
+    func set(_ number: Int, _ genes: [UInt32], _ states: Matrix) {
+        cells.withLock { $0[number] = Cell(genes: genes, states: states) }
+    }
+
+    func get(_ number: Int) -> Cell? { cells.withLock { $0[number] } }
 }
 
 /// How much perturbations change the hidden states of the genes that stay, over cells.
@@ -30,20 +37,17 @@ struct AffectedGenes {
 
     /// Compares a cell, at `first`, with its variants behind it.
     mutating func add(
-        _ variants: [[UInt32]], _ inputs: [[UInt32]], from first: Int, _ states: HiddenStates,
-        _ embedder: StoredCellEmbedder, wanted: [PerturbPlan.Change]
+        _ variants: [[UInt32]], from first: Int, _ states: HiddenStates, wanted: [PerturbPlan.Change]
     ) {
         guard let before = states.get(first) else { return }
-        func genes(_ number: Int) -> ArraySlice<UInt32> { inputs[number][embedder.model.input(inputs[number]).genes] }
         var rows: [UInt32: Int] = [:]
-        for (row, token) in genes(first).enumerated() { rows[token] = row }
+        for (row, token) in before.genes.enumerated() { rows[token] = row }
         let asked = Set(wanted.map(\.genes))
         for (place, variant) in variants.enumerated() where asked.contains(variant) {
-            let number = first + 1 + place
-            guard let after = states.get(number) else { continue }
-            for (row, token) in genes(number).enumerated() where !variant.contains(token) {
+            guard let after = states.get(first + 1 + place) else { continue }
+            for (row, token) in after.genes.enumerated() where !variant.contains(token) {
                 guard let old = rows[token] else { continue }
-                let cosine = Direction(Array(before[row: old])).cosine(after[row: row])
+                let cosine = Direction(Array(before.states[row: old])).cosine(after.states[row: row])
                 let key = Key(perturbed: variant, affected: token)
                 sums[key, default: Sums()].sum += cosine
                 sums[key, default: Sums()].squares += cosine * cosine

@@ -87,16 +87,13 @@ struct PerturbRun {
     private mutating func measure(
         _ cells: [Work], _ control: Control, in transaction: borrowing ReadTransaction
     ) throws {
-        let inputs = try cells.flatMap { cell in
-            [cell.tokens]
-                + (try cell.variants.map {
-                    try embedder.perturbed(cell.tokens, $0, options.mode, options.quartiles)
-                })
+        let inputs = cells.flatMap { cell in
+            ([[]] + cell.variants).map { StoredCellEmbedder.PerturbedCell(tokens: cell.tokens, genes: $0) }
         }
         let states = options.affectedGenes ? HiddenStates(inputs.count) : nil
         let matrix = try embedder.embed(
-            inputs, control: control,
-            lending: states.map { states in { @Sendable number, hidden in states.set(number, hidden) } })
+            inputs, options.mode, options.quartiles, control: control,
+            lending: states.map { states in { @Sendable number, genes, hidden in states.set(number, genes, hidden) } })
         forwards += inputs.count
         let neighbors = try neighbors(
             matrix,
@@ -106,7 +103,7 @@ struct PerturbRun {
         var next = 0
         for cell in cells {
             add(cell, matrix, from: next, neighbors)
-            if let states { affected.add(cell.variants, inputs, from: next, states, embedder, wanted: cell.changes) }
+            if let states { affected.add(cell.variants, from: next, states, wanted: cell.changes) }
             next += cell.variants.count + 1
         }
     }

@@ -74,19 +74,67 @@ struct StoredCellEmbedder {
     /// One embedding a cell, given as the model reads it: [cells, dimension].
     ///
     /// - Throws: `TransformerError` `stopped` if the caller asks for it between two cells.
+    func embed(_ cells: [[UInt32]], control: Control) throws -> Matrix {
+        try embedder.embed(cells.map(model.input), cellDone: { !control.isCancelled() })
+    }
+
+    /// A cell, as the model reads it, with the genes perturbed at once that are named; as it is if none are.
+    struct PerturbedCell {
+        let tokens: [UInt32]
+        let genes: [UInt32]
+    }
+
+    /// One embedding each: [cells, dimension]. Deletions of single genes share work where they are of one cell.
     ///
-    /// - Parameter lending: called with the number of every cell and the hidden states of its genes: [genes, h]; on several
-    ///   threads at once.
+    /// - Parameter lending: called with the number of every cell, the genes that it has then, and their hidden states:
+    ///   [genes, h]; on several threads at once.
+    /// - Throws: as ``embed(_:control:)``.
     func embed(
-        _ cells: [[UInt32]], control: Control, lending: (@Sendable (Int, Matrix) -> Void)? = nil
+        _ cells: [PerturbedCell], _ mode: KnockoutOptions.Mode, _ quartiles: Int, control: Control,
+        lending: (@Sendable (Int, [UInt32], Matrix) -> Void)? = nil
     ) throws -> Matrix {
-        let inputs = cells.map(model.input)
-        return try embedder.embed(
+        var others: [(number: Int, input: CellInput)] = []
+        var shared: [CellInput] = []
+        var deletions: [(number: Int, deletion: DeletionEmbedder.Deletion)] = []
+        for (number, cell) in cells.enumerated() {
+            let input = model.input(cell.tokens)
+            if mode == .delete, cell.genes.count == 1,
+                let position = input.genes.first(where: { input.tokens[$0] == cell.genes[0] })
+            {
+                if shared.last != input { shared.append(input) }
+                deletions.append((number, .init(cell: shared.count - 1, position: position)))
+            } else {
+                let tokens = cell.genes.isEmpty ? cell.tokens : try perturbed(cell.tokens, cell.genes, mode, quartiles)
+                others.append((number, model.input(tokens)))
+            }
+        }
+        let (numbers, inputs) = (others.map(\.number), others.map(\.input))
+        let embeddings = try embedder.embed(
             inputs,
-            lending: { (number, workspace: borrowing BertWorkspace) throws(TransformerError) in
+            lending: { (index, workspace: borrowing BertWorkspace) throws(TransformerError) in
                 guard let lending else { return }
-                lending(number, try workspace.hiddenStates(inputs[number].genes))
+                let input = inputs[index]
+                lending(numbers[index], Array(input.tokens[input.genes]), try workspace.hiddenStates(input.genes))
             }, cellDone: { !control.isCancelled() })
+        let (deleted, reduced) = (deletions.map(\.number), deletions.map(\.deletion))
+        let whole = shared
+        let left = try DeletionEmbedder(embedder).embed(
+            whole, reduced,
+            lending: { (index, workspace: borrowing BertWorkspace) throws(TransformerError) in
+                guard let lending else { return }
+                let (cell, position) = (whole[reduced[index].cell], reduced[index].position)
+                let genes = cell.genes.filter { $0 != position }.map { cell.tokens[$0] }
+                let rows = cell.genes.lowerBound..<cell.genes.upperBound - 1
+                lending(deleted[index], genes, try workspace.hiddenStates(rows))
+            }, deletionDone: { !control.isCancelled() })
+        var result = Matrix(rows: cells.count, columns: model.configuration.hiddenSize)
+        for (numbers, rows) in [(numbers, embeddings), (deleted, left)] {
+            for (index, number) in numbers.enumerated() {
+                result.values.replaceSubrange(
+                    number * result.columns..<(number + 1) * result.columns, with: rows[row: index])
+            }
+        }
+        return result
     }
 
     /// Estimates deletions as this embeds cells.

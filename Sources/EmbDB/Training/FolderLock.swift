@@ -20,5 +20,9 @@ final class FolderLock {
         throw EmbDBError(.locked, "a training is running in the folder (\(path)): wait for it, or name another")
     }
 
-    deinit { close(descriptor) }
+    /// The lock is released first: a process that another thread starts in this moment has the descriptor until its `exec`.
+    deinit {
+        _ = flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }
