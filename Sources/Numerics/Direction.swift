@@ -1,6 +1,6 @@
 /// A direction that vectors are compared with, a mean embedding say, in Double: shifts are small differences of cosines.
 package struct Direction: Sendable {
-    private let vector: [Double]
+    package let vector: [Double]
     private let norm: Double
 
     package init(_ vector: [Float]) {

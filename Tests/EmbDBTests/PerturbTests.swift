@@ -119,6 +119,39 @@ struct PerturbTests {
         #expect(few.results.map(\.similarity) == one.results.filter { cells.contains($0.cell) }.map(\.similarity))
     }
 
+    @Test("stopped at any moment: the answer has the cells that were done, or it is an error")
+    func stopped() throws {
+        let (_, database) = try oracle(false)
+        var options = PerturbOptions(cells: Self.sick, genes: nil)
+        options.threads = 1
+        let whole = try database.perturb(options: options)
+        #expect(!whole.isPartial)
+        var seen: Set<Int> = []
+        var limit = 0
+        while true {
+            let asked = Log()
+            let stopAt = limit
+            let control = Control(isCancelled: {
+                asked.add("")
+                return asked.count > stopAt
+            })
+            limit += 37
+            do {
+                let answer = try database.perturb(options: options, control: control)
+                #expect(answer.cells <= whole.cells && answer.isPartial == (answer.cells < whole.cells))
+                let own = whole.results.prefix(answer.results.count)
+                #expect(answer.results.map(\.similarity) == own.map(\.similarity))
+                #expect(answer.results.map(\.cell) == own.map(\.cell))
+                seen.insert(answer.cells)
+                if !answer.isPartial { break }
+            } catch {
+                #expect(error.code == .cancelled)
+                seen.insert(0)
+            }
+        }
+        #expect(seen.contains(0) && seen.contains(whole.cells) && seen.count > 2)
+    }
+
     /// A cell whose ranking is the first sequence of the parity files, ingested and perturbed as a user would.
     @Test(
         "deleting each gene changes the cell as in Hugging Face's BERT",

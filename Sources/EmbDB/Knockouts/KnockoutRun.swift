@@ -66,7 +66,7 @@ struct KnockoutRun {
         // What is done within seconds depends on the machine: it does not begin where another run ended.
         let journal =
             options.seconds == nil
-            ? KnockoutJournal(database: path, fingerprint: fingerprint(), warning: control.warning) : nil
+            ? PassJournal(database: path, task: "knockouts", fingerprint: fingerprint(), warning: control.warning) : nil
         let measurer = PerturbationMeasurer(pairs, states, embedder, options, journal)
         let exactRun = measurer.cost(of: Array(0..<pairs.count))
         let costOfEstimates = measurer.forwardsPerEstimate * pairs.cells.count + Self.passesBesideEstimates

@@ -10,7 +10,7 @@ struct PerturbationMeasurer {
     private let mode: KnockoutOptions.Mode
     private let quartiles: Int
     private let screen: DeletionScreen?
-    private let journal: KnockoutJournal?
+    private let journal: PassJournal?
     private(set) var table: ShiftTable
     /// Passes through the transformer, a backward one counted as two.
     private(set) var forwards = 0
@@ -22,7 +22,7 @@ struct PerturbationMeasurer {
 
     init(
         _ pairs: CellGenePairs, _ states: KnockoutStates, _ embedder: StoredCellEmbedder,
-        _ options: KnockoutOptions, _ journal: KnockoutJournal?
+        _ options: KnockoutOptions, _ journal: PassJournal?
     ) {
         self.journal = journal
         self.pairs = pairs

@@ -17,7 +17,18 @@ final class HiddenStates: Sendable {
         cells.withLock { $0[number] = Cell(genes: genes, states: states) }
     }
 
-    func get(_ number: Int) -> Cell? { cells.withLock { $0[number] } }
+    /// Of each gene that cell `number` has left, but for the perturbed ones, the cosine of its hidden states in cell `first`
+    /// and there.
+    func cosines(_ number: Int, from first: Int, without perturbed: [UInt32]) -> [(gene: UInt32, cosine: Double)] {
+        let (before, after) = cells.withLock { ($0[first], $0[number]) }
+        guard let before, let after else { return [] }
+        var rows: [UInt32: Int] = [:]
+        for (row, gene) in before.genes.enumerated() { rows[gene] = row }
+        return after.genes.enumerated().compactMap { row, gene in
+            guard !perturbed.contains(gene), let old = rows[gene] else { return nil }
+            return (gene, Direction(Array(before.states[row: old])).cosine(after.states[row: row]))
+        }
+    }
 }
 
 /// How much perturbations change the hidden states of the genes that stay, over cells.
@@ -35,24 +46,13 @@ struct AffectedGenes {
 
     private var sums: [Key: Sums] = [:]
 
-    /// Compares a cell, at `first`, with its variants behind it.
-    mutating func add(
-        _ variants: [[UInt32]], from first: Int, _ states: HiddenStates, wanted: [PerturbPlan.Change]
-    ) {
-        guard let before = states.get(first) else { return }
-        var rows: [UInt32: Int] = [:]
-        for (row, token) in before.genes.enumerated() { rows[token] = row }
-        let asked = Set(wanted.map(\.genes))
-        for (place, variant) in variants.enumerated() where asked.contains(variant) {
-            guard let after = states.get(first + 1 + place) else { continue }
-            for (row, token) in after.genes.enumerated() where !variant.contains(token) {
-                guard let old = rows[token] else { continue }
-                let cosine = Direction(Array(before.states[row: old])).cosine(after.states[row: row])
-                let key = Key(perturbed: variant, affected: token)
-                sums[key, default: Sums()].sum += cosine
-                sums[key, default: Sums()].squares += cosine * cosine
-                sums[key, default: Sums()].cells += 1
-            }
+    /// What perturbing `genes` does in one cell.
+    mutating func add(_ genes: [UInt32], _ cosines: [(gene: UInt32, cosine: Double)]) {
+        for (gene, cosine) in cosines {
+            let key = Key(perturbed: genes, affected: gene)
+            sums[key, default: Sums()].sum += cosine
+            sums[key, default: Sums()].squares += cosine * cosine
+            sums[key, default: Sums()].cells += 1
         }
     }
 

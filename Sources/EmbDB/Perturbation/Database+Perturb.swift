@@ -5,7 +5,9 @@ extension Database {
     /// What deleting or overexpressing genes does to chosen cells, cell by cell.
     ///
     /// Deleted genes leave the list that the model reads; a cell without the gene is left out. Overexpressed ones go to
-    /// its front, also where the cell did not have them. The snapshot that it began with is kept until it returns.
+    /// its front, also where the cell did not have them. The snapshot that it began with is kept until it returns. If it is
+    /// stopped, the answer has the cells that were done (``PerturbAnswer/isPartial``); if it is killed after some seconds, the
+    /// same call goes on where it was, by a file beside the database.
     ///
     /// - Throws: ``EmbDBError`` `expression`, `nothingFound` (no cell selected), `unknownGene`, `usage`, `model` if the
     ///   database has none, `cancelled`, `corrupted`.

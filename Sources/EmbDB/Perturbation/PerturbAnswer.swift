@@ -59,6 +59,8 @@ public struct PerturbAnswer: Sendable {
     public let genes: [Gene]
     /// Cells that were looked at.
     public let cells: Int
+    /// Whether the caller stopped it before the last cell.
+    public let isPartial: Bool
     /// Deletions that were not made: the cell did not have the gene, or no other one.
     public let leftOut: Int
     /// Wall time.

@@ -13,6 +13,10 @@ struct PerturbRun {
     private let plan: PerturbPlan
     private let rows: [Int]
     private let goal: Direction?
+    private let path: String
+    /// Cells that were looked at.
+    private var done = 0
+    private var isPartial = false
     private var leftOut = 0
     private var forwards = 0
     private var results: [PerturbAnswer.Result] = []
@@ -29,6 +33,7 @@ struct PerturbRun {
     ) throws {
         self.snapshot = snapshot
         self.options = options
+        self.path = path
         guard options.neighbors >= 0 else {
             throw EmbDBError(.usage, "\(options.neighbors) neighbors: give a whole number from 0")
         }
@@ -44,38 +49,51 @@ struct PerturbRun {
 
     // MARK: The loop
 
+    private static let stoppedEarly = "stopped before the first cells were done: run it again, perhaps with --max-cells"
+
     /// A cell that waits to be embedded, unperturbed first, then once a variant.
     private struct Work {
         let row: Int
         let cell: String
         let tokens: [UInt32]
-        let changes: [PerturbPlan.Change]
+        let plan: (changes: [PerturbPlan.Change], leftOut: Int)
         /// Sets of genes that are perturbed: those of the changes, and, for synergy, their genes one by one.
         let variants: [[UInt32]]
+        /// Passes through the model.
+        var passes: Int { variants.isEmpty ? 0 : variants.count + 1 }
     }
 
     mutating func perform(control: Control, in transaction: borrowing ReadTransaction) throws {
+        let journal = PassJournal(
+            database: path, task: "perturb", fingerprint: try fingerprint(control, in: transaction),
+            warning: control.warning)
         var waiting: [Work] = []
-        var count = 0
-        for (done, row) in rows.enumerated() {
-            try control.checkCancelled("stopped; nothing is kept: run it again, perhaps with --max-cells")
-            let tokens = embedder.tokens(of: try embedder.ranking(ofRow: row, in: transaction))
-            let (changes, leftOut) = plan.changes(of: tokens[embedder.model.input(tokens).genes])
-            self.leftOut += leftOut
-            if !changes.isEmpty {
-                let work = Work(
-                    row: row, cell: try StoredCells.id(ofRow: row, in: transaction), tokens: tokens, changes: changes,
-                    variants: variants(of: changes))
-                waiting.append(work)
-                count += work.variants.count + 1
-            }
-            if count >= Self.batch || done == rows.count - 1 {
-                try measure(waiting, control, in: transaction)
+        var passes = 0
+        for (place, row) in rows.enumerated() {
+            if control.isCancelled() { break }
+            let work = try work(row, in: transaction)
+            waiting.append(work)
+            passes += work.passes
+            if passes >= Self.batch || place == rows.count - 1 {
+                guard try measure(waiting, journal, control, in: transaction) else { break }
                 waiting.removeAll()
-                count = 0
-                control.progress(.init(unit: "cells", phase: "perturbing", done: done + 1, total: rows.count))
+                passes = 0
+                control.progress(.init(unit: "cells", phase: "perturbing", done: done, total: rows.count))
             }
         }
+        isPartial = done < rows.count
+        if !isPartial { journal?.remove() }
+        if isPartial, results.isEmpty {
+            throw EmbDBError(.cancelled, Self.stoppedEarly)
+        }
+    }
+
+    private func work(_ row: Int, in transaction: borrowing ReadTransaction) throws -> Work {
+        let tokens = embedder.tokens(of: try embedder.ranking(ofRow: row, in: transaction))
+        let plan = plan.changes(of: tokens[embedder.model.input(tokens).genes])
+        return Work(
+            row: row, cell: try StoredCells.id(ofRow: row, in: transaction), tokens: tokens, plan: plan,
+            variants: variants(of: plan.changes))
     }
 
     private func variants(of changes: [PerturbPlan.Change]) -> [[UInt32]] {
@@ -84,9 +102,61 @@ struct PerturbRun {
         return (changes.map(\.genes) + singles).filter { seen.insert($0).inserted }
     }
 
+    /// Of all that effects depend on.
+    private func fingerprint(_ control: Control, in transaction: borrowing ReadTransaction) throws -> String {
+        var hash = SHA256()
+        for text in [
+            "effects 1", embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)",
+            "\(options.neighbors)", "\(options.affectedGenes)", SIMDLevel.current, BLAS.kernelName,
+        ] { hash.update(text) }
+        if let goal { hash.update(goal.vector.map { Float($0) }) }
+        if options.neighbors > 0 {
+            for row in snapshot.live.rows {
+                hash.update("\(row)")
+                hash.update(
+                    UnsafeRawBufferPointer(
+                        start: snapshot.set.vectors.row(row, as: Float.self), count: 4 * snapshot.settings.dimension))
+            }
+        }
+        for row in rows {
+            try control.checkCancelled(Self.stoppedEarly)
+            let work = try work(row, in: transaction)
+            hash.update("\(row)")
+            for tokens in [work.tokens] + work.variants {
+                hash.update("\(tokens.count)")
+                tokens.withUnsafeBytes { hash.update($0) }
+            }
+        }
+        return hash.finish()
+    }
+
+    /// - Returns: false if the caller wants to stop: then none of the cells is done.
     private mutating func measure(
-        _ cells: [Work], _ control: Control, in transaction: borrowing ReadTransaction
-    ) throws {
+        _ cells: [Work], _ journal: PassJournal?, _ control: Control, in transaction: borrowing ReadTransaction
+    ) throws -> Bool {
+        var effects: [CellEffects?] = cells.map { cell in
+            journal?.take(.perturbed, cell.row).flatMap { CellEffects($0, variants: cell.variants.count) }
+        }
+        let fresh = cells.indices.filter { effects[$0] == nil && !cells[$0].variants.isEmpty }
+        do {
+            for (place, found) in zip(fresh, try computed(fresh.map { cells[$0] }, control)) {
+                effects[place] = found
+                journal?.add(.perturbed, cells[place].row, found.numbers)
+            }
+        } catch let error as TransformerError where error.code == .stopped {
+            return false
+        }
+        journal?.write()
+        for (cell, effects) in zip(cells, effects) {
+            leftOut += cell.plan.leftOut
+            forwards += cell.passes
+            done += 1
+            if let effects { try add(cell, effects, in: transaction) }
+        }
+        return true
+    }
+
+    private func computed(_ cells: [Work], _ control: Control) throws -> [CellEffects] {
         let inputs = cells.flatMap { cell in
             ([[]] + cell.variants).map { StoredCellEmbedder.PerturbedCell(tokens: cell.tokens, genes: $0) }
         }
@@ -94,48 +164,51 @@ struct PerturbRun {
         let matrix = try embedder.embed(
             inputs, options.mode, options.quartiles, control: control,
             lending: states.map { states in { @Sendable number, genes, hidden in states.set(number, genes, hidden) } })
-        forwards += inputs.count
-        let neighbors = try neighbors(
-            matrix,
-            rows: cells.flatMap { cell in
-                Array(repeating: cell.row, count: cell.variants.count + 1)
-            }, in: transaction)
-        var next = 0
-        for cell in cells {
-            add(cell, matrix, from: next, neighbors)
-            if let states { affected.add(cell.variants, from: next, states, wanted: cell.changes) }
-            next += cell.variants.count + 1
+        let rows = cells.flatMap { cell in Array(repeating: cell.row, count: cell.passes) }
+        let neighbors =
+            options.neighbors > 0
+            ? snapshot.nearestOthers(
+                of: matrix, k: options.neighbors, threads: options.threads, row: { rows[$0] }) : []
+        var first = 0
+        return cells.map { cell in
+            var effects = CellEffects(matrix, from: first, variants: cell.variants.count, goal: goal)
+            if !neighbors.isEmpty { effects.neighbors = Array(neighbors[first..<first + cell.passes]) }
+            if let states {
+                effects.affected = cell.variants.enumerated().map { place, variant in
+                    states.cosines(first + 1 + place, from: first, without: variant)
+                }
+            }
+            first += cell.passes
+            return effects
         }
     }
 
-    /// Rows of one cell: its embedding as it is stands at `first`, then its variants.
-    private mutating func add(_ cell: Work, _ matrix: Matrix, from first: Int, _ neighbors: [[String]]) {
-        let before = Array(matrix[row: first])
-        let original = Direction(before)
+    private mutating func add(
+        _ cell: Work, _ effects: CellEffects, in transaction: borrowing ReadTransaction
+    ) throws {
         var places: [[UInt32]: Int] = [:]
-        for (place, variant) in cell.variants.enumerated() { places[variant] = first + 1 + place }
-        func effect(_ genes: [UInt32]) -> (similarity: Double, shift: Double?)? {
-            places[genes].map { place in
-                let after = Array(matrix[row: place])
-                return (original.cosine(after), goal.map { $0.cosine(after) - $0.cosine(before) })
-            }
+        for (place, variant) in cell.variants.enumerated() { places[variant] = place }
+        func effect(_ genes: [UInt32]) -> Double? {
+            places[genes].map { goal == nil ? 1 - effects.similarities[$0] : effects.shifts[$0] }
         }
-        let effects = cell.changes.compactMap { effect($0.genes) }
-        for (index, change) in cell.changes.enumerated() {
-            let (similarity, shift) = effects[index]
+        func ids(_ place: Int) throws -> [String] {
+            guard !effects.neighbors.isEmpty else { return [] }
+            return try effects.neighbors[place].map { try StoredCells.id(ofRow: $0, in: transaction) }
+        }
+        let similarities = cell.plan.changes.map { effects.similarities[places[$0.genes] ?? 0] }
+        for (index, change) in cell.plan.changes.enumerated() {
+            guard let place = places[change.genes] else { continue }
             perturbed.formUnion(change.genes)
-            var synergy: Double?
-            if plan.hasSynergy {
-                let singles = change.genes.compactMap { effect([$0]) }.map { $0.shift ?? 1 - $0.similarity }
-                synergy = (shift ?? 1 - similarity) - singles.reduce(0, +)
-            }
+            if !effects.affected.isEmpty { affected.add(change.genes, effects.affected[place]) }
+            let singles = change.genes.compactMap { effect([$0]) }
             results.append(
                 .init(
                     cell: cell.cell, gene: change.gene.map(name), genes: change.genes.map(name),
-                    position: change.position, found: change.found, similarity: similarity, shift: shift,
-                    synergy: synergy, beyondPosition: beyondPosition(index, effects.map { 1 - $0.similarity }),
-                    neighborsBefore: neighbors.isEmpty ? [] : neighbors[first],
-                    neighborsAfter: neighbors.isEmpty ? [] : neighbors[places[change.genes] ?? first]))
+                    position: change.position, found: change.found, similarity: effects.similarities[place],
+                    shift: goal == nil ? nil : effects.shifts[place],
+                    synergy: plan.hasSynergy ? effect(change.genes).map { $0 - singles.reduce(0, +) } : nil,
+                    beyondPosition: beyondPosition(index, similarities.map { 1 - $0 }),
+                    neighborsBefore: try ids(0), neighborsAfter: try ids(1 + place)))
         }
     }
 
@@ -146,22 +219,6 @@ struct PerturbRun {
             effects.indices.contains($0) && $0 != index
         }
         return effects[index] - near.reduce(0) { $0 + effects[$1] } / Double(near.count)
-    }
-
-    /// Ids of the nearest stored cells of each embedding, without the cell it was made from.
-    private func neighbors(
-        _ embeddings: Matrix, rows: [Int], in transaction: borrowing ReadTransaction
-    ) throws -> [[String]] {
-        guard options.neighbors > 0 else { return [] }
-        var ids: [[String]] = []
-        for neighbors in snapshot.nearestOthers(
-            of: embeddings, k: options.neighbors, threads: options.threads, row: { rows[$0] })
-        {
-            var own: [String] = []
-            for row in neighbors { own.append(try StoredCells.id(ofRow: row, in: transaction)) }
-            ids.append(own)
-        }
-        return ids
     }
 
     // MARK: The answer
@@ -175,7 +232,7 @@ struct PerturbRun {
         let placed = goal == nil ? results.filter { $0.genes.count == 1 && $0.position != nil } : []
         return PerturbAnswer(
             model: embedder.model.summary, mode: options.mode, genes: (plan.genes ?? perturbed.sorted()).map(name),
-            cells: rows.count, leftOut: leftOut, seconds: seconds, forwards: forwards, results: results,
+            cells: done, isPartial: isPartial, leftOut: leftOut, seconds: seconds, forwards: forwards, results: results,
             positionCorrelation: spearmanCorrelation(
                 placed.map { 1 - $0.similarity }, placed.map { Double($0.position ?? 0) }),
             affected: affected.rows(name))

@@ -18,6 +18,7 @@ struct PerturbOutput {
         .object([
             ("mode", .string(answer.mode.rawValue)), ("genes", .array(answer.genes.map(gene))),
             ("cells", .integer(answer.cells)), ("left_out", .integer(answer.leftOut)),
+            ("partial", .bool(answer.isPartial)),
             ("seconds", .number(answer.seconds)), ("forwards", .integer(answer.forwards)),
             ("position_correlation", JSON(answer.positionCorrelation)),
             ("results", .array(answer.results.map(result))),

@@ -63,7 +63,7 @@ struct Perturb: ParsableCommand {
         options.seed = perturbation.seed
         options.threads = output.threadCount
         let answer = try perturbation.withControl(
-            output, genes: genes ?? pairs ?? "",
+            output, genes: genes ?? pairs ?? "", waitsForSteps: true,
             checkingOut: { try $0.lowercased().hasSuffix(".h5ad") ? PerturbAnswer.checkH5AD($0) : OutputFile.check($0) }
         ) { control in
             try Database.open(database).perturb(options: options, control: control)
@@ -91,6 +91,10 @@ struct Perturb: ParsableCommand {
                 + (answer.leftOut > 0
                     ? "; \(grouped(answer.leftOut)) left out: without the gene, or without another one" : "")
                 + place)
+        if answer.isPartial {
+            throw EmbDBError(
+                .cancelled, "stopped before the end; the rows are of the cells that were done: run it again for all")
+        }
         if answer.results.isEmpty {
             throw NothingFound(
                 message:

@@ -1,15 +1,15 @@
 internal import Checkpoints
 internal import Foundation
 
-/// What a ranking has computed so far, in a file beside the database, so that the same ranking goes on where it was
-/// killed. Every number depends on what the name is made of, and on nothing else; so the file may be deleted at any time.
+/// What passes through the model have given so far, in a file beside the database, so that the same computation goes on where
+/// it was killed. Every number depends on what the name is made of, and on nothing else; so the file may be deleted at any time.
 ///
 /// A line of text with the whole fingerprint, then records: the number of bytes behind it (UInt32, little-endian), and
 /// a kind, a number and values under their checksum. What follows a record that is not whole is not there.
-final class KnockoutJournal {
-    /// What values belong to: a cell as it is, a measured pair, or all estimated pairs of a cell.
+final class PassJournal {
+    /// What values belong to: a cell as it is, a measured pair, all estimated pairs of a cell, or all its perturbations.
     enum Kind: UInt32 {
-        case original, measured, estimated
+        case original, measured, estimated, perturbed
     }
 
     private struct Key: Hashable {
@@ -29,10 +29,14 @@ final class KnockoutJournal {
 
     private static let patience = 2.0
 
-    /// Reads what an earlier run left; nil if another process is at the same ranking.
-    init?(database: String, fingerprint: String, warning: @escaping (String) -> Void) {
-        path = "\(database)-knockouts-\(fingerprint.prefix(12))"
-        header = Array("embdb knockouts 1 \(fingerprint)\n".utf8)
+    /// Reads what an earlier run left; nil if another process is at the same task.
+    ///
+    /// - Parameters:
+    ///   - task: a word for the file's name.
+    ///   - fingerprint: a hash of all that the values depend on.
+    init?(database: String, task: String, fingerprint: String, warning: @escaping (String) -> Void) {
+        path = "\(database)-\(task)-\(fingerprint.prefix(12))"
+        header = Array("embdb \(task) 1 \(fingerprint)\n".utf8)
         self.warning = warning
         guard let handle = FileHandle(forUpdatingAtPath: path) else { return }
         guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
@@ -79,11 +83,11 @@ final class KnockoutJournal {
         } catch {
             isBroken = true
             waiting = []
-            warning("what was computed cannot be kept (\(path)): a ranking that is killed begins anew")
+            warning("what was computed cannot be kept (\(path)): if it is killed, it begins anew")
         }
     }
 
-    /// The ranking is complete.
+    /// All is done.
     func remove() {
         if handle != nil { unlink(path) }
         handle = nil
