@@ -127,6 +127,7 @@ struct FinetuneTests {
         }
         try refused(64, cell, "--label")
         try refused(64, disease + ["--classes", table], "--classes")
+        try refused(64, disease + ["--max-cells", "9"], "--max-cells")
         try refused(64, ["--task", "gene"], "--classes")
         try refused(64, ["--task", "gene", "--classes", table, "--label", "disease"], "--label")
         try refused(64, cell + ["--label", "diseases"], "disease")

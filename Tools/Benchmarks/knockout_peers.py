@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=MODELS, default="V1")
     parser.add_argument("--length", type=int, default=2048)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--sample", type=int, default=16, help="deletions that are timed; all are extrapolated from them")
+    parser.add_argument("--sample", type=int, default=32, help="deletions that are timed; all are extrapolated from them")
     arguments = parser.parse_args()
     # In turn, so that no side has the machine at another time of the day alone.
     peer = [geneformer(MODELS[arguments.shape], arguments.length, arguments.threads, arguments.sample)]

@@ -64,9 +64,9 @@ struct PerturbRun {
     }
 
     mutating func perform(control: Control, in transaction: borrowing ReadTransaction) throws {
+        let (fingerprint, total) = try survey(control, in: transaction)
         let journal = PassJournal(
-            database: path, task: "perturb", fingerprint: try fingerprint(control, in: transaction),
-            warning: control.warning)
+            database: path, task: "perturb", fingerprint: fingerprint, warning: control.warning)
         var waiting: [Work] = []
         var passes = 0
         for (place, row) in rows.enumerated() {
@@ -75,10 +75,9 @@ struct PerturbRun {
             waiting.append(work)
             passes += work.passes
             if passes >= Self.batch || place == rows.count - 1 {
-                guard try measure(waiting, journal, control, in: transaction) else { break }
+                guard try measure(waiting, journal, passesInAll: total, control, in: transaction) else { break }
                 waiting.removeAll()
                 passes = 0
-                control.progress(.init(unit: "cells", phase: "perturbing", done: done, total: rows.count))
             }
         }
         isPartial = done < rows.count
@@ -102,8 +101,11 @@ struct PerturbRun {
         return (changes.map(\.genes) + singles).filter { seen.insert($0).inserted }
     }
 
-    /// Of all that effects depend on.
-    private func fingerprint(_ control: Control, in transaction: borrowing ReadTransaction) throws -> String {
+    /// A hash of all that effects depend on, and the passes through the model that there are to be.
+    private func survey(
+        _ control: Control, in transaction: borrowing ReadTransaction
+    ) throws -> (fingerprint: String, passes: Int) {
+        var passes = 0
         var hash = SHA256()
         for text in [
             "effects 1", embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)",
@@ -121,25 +123,33 @@ struct PerturbRun {
         for row in rows {
             try control.checkCancelled(Self.stoppedEarly)
             let work = try work(row, in: transaction)
+            passes += work.passes
             hash.update("\(row)")
             for tokens in [work.tokens] + work.variants {
                 hash.update("\(tokens.count)")
                 tokens.withUnsafeBytes { hash.update($0) }
             }
         }
-        return hash.finish()
+        return (hash.finish(), passes)
     }
 
     /// - Returns: false if the caller wants to stop: then none of the cells is done.
     private mutating func measure(
-        _ cells: [Work], _ journal: PassJournal?, _ control: Control, in transaction: borrowing ReadTransaction
+        _ cells: [Work], _ journal: PassJournal?, passesInAll: Int, _ control: Control,
+        in transaction: borrowing ReadTransaction
     ) throws -> Bool {
         var effects: [CellEffects?] = cells.map { cell in
             journal?.take(.perturbed, cell.row).flatMap { CellEffects($0, variants: cell.variants.count) }
         }
         let fresh = cells.indices.filter { effects[$0] == nil && !cells[$0].variants.isEmpty }
+        let known = forwards + cells.reduce(0) { $0 + $1.passes } - fresh.reduce(0) { $0 + cells[$1].passes }
+        let counter = Control.Counter(from: known)
         do {
-            for (place, found) in zip(fresh, try computed(fresh.map { cells[$0] }, control)) {
+            let computed = try computed(fresh.map { cells[$0] }, control) {
+                control.progress(
+                    .init(unit: "passes", phase: "perturbing", done: counter.next(), total: passesInAll))
+            }
+            for (place, found) in zip(fresh, computed) {
                 effects[place] = found
                 journal?.add(.perturbed, cells[place].row, found.numbers)
             }
@@ -156,14 +166,17 @@ struct PerturbRun {
         return true
     }
 
-    private func computed(_ cells: [Work], _ control: Control) throws -> [CellEffects] {
+    private func computed(
+        _ cells: [Work], _ control: Control, passDone: @escaping @Sendable () -> Void
+    ) throws -> [CellEffects] {
         let inputs = cells.flatMap { cell in
             ([[]] + cell.variants).map { StoredCellEmbedder.PerturbedCell(tokens: cell.tokens, genes: $0) }
         }
         let states = options.affectedGenes ? HiddenStates(inputs.count) : nil
         let matrix = try embedder.embed(
             inputs, options.mode, options.quartiles, control: control,
-            lending: states.map { states in { @Sendable number, genes, hidden in states.set(number, genes, hidden) } })
+            lending: states.map { states in { @Sendable number, genes, hidden in states.set(number, genes, hidden) } },
+            passDone: passDone)
         let rows = cells.flatMap { cell in Array(repeating: cell.row, count: cell.passes) }
         let neighbors =
             options.neighbors > 0

@@ -88,11 +88,16 @@ struct StoredCellEmbedder {
     ///
     /// - Parameter lending: called with the number of every cell, the genes that it has then, and their hidden states:
     ///   [genes, h]; on several threads at once.
+    /// - Parameter passDone: called after every pass, likewise.
     /// - Throws: as ``embed(_:control:)``.
     func embed(
         _ cells: [PerturbedCell], _ mode: KnockoutOptions.Mode, _ quartiles: Int, control: Control,
-        lending: (@Sendable (Int, [UInt32], Matrix) -> Void)? = nil
+        lending: (@Sendable (Int, [UInt32], Matrix) -> Void)? = nil, passDone: @escaping @Sendable () -> Void = {}
     ) throws -> Matrix {
+        @Sendable func goesOn() -> Bool {
+            passDone()
+            return !control.isCancelled()
+        }
         var others: [(number: Int, input: CellInput)] = []
         var shared: [CellInput] = []
         var deletions: [(number: Int, deletion: DeletionEmbedder.Deletion)] = []
@@ -115,7 +120,7 @@ struct StoredCellEmbedder {
                 guard let lending else { return }
                 let input = inputs[index]
                 lending(numbers[index], Array(input.tokens[input.genes]), try workspace.hiddenStates(input.genes))
-            }, cellDone: { !control.isCancelled() })
+            }, cellDone: goesOn)
         let (deleted, reduced) = (deletions.map(\.number), deletions.map(\.deletion))
         let whole = shared
         let left = try DeletionEmbedder(embedder).embed(
@@ -126,7 +131,7 @@ struct StoredCellEmbedder {
                 let genes = cell.genes.filter { $0 != position }.map { cell.tokens[$0] }
                 let rows = cell.genes.lowerBound..<cell.genes.upperBound - 1
                 lending(deleted[index], genes, try workspace.hiddenStates(rows))
-            }, deletionDone: { !control.isCancelled() })
+            }, deletionDone: goesOn)
         var result = Matrix(rows: cells.count, columns: model.configuration.hiddenSize)
         for (numbers, rows) in [(numbers, embeddings), (deleted, left)] {
             for (index, number) in numbers.enumerated() {

@@ -54,7 +54,8 @@ struct Finetune: ParsableCommand {
     @Option(help: "Share of the others that says when to stop: the nearest of 1/2, 1/3, 1/4 …") var validation = 0.1
     @Option(help: "A class with fewer cells, or genes, is left out.") var minOfClass = 10
     @Option(help: "So many cells of a class, drawn by --seed (default: all).") var maxOfClass: Int?
-    @Option(help: "So many cells that have the genes, drawn by --seed; for --task gene.") var maxCells = 10_000
+    @Option(help: "So many cells that have the genes, drawn by --seed; for --task gene (default: 10000).")
+    var maxCells: Int?
     @Option(help: "Seed of start, split, order and dropout.") var seed: UInt64 = 0
     @OptionGroup var corpus: CorpusArguments
     @OptionGroup var output: OutputOptions
@@ -66,6 +67,9 @@ struct Finetune: ParsableCommand {
                 throw ValidationError("--task cell: name the obs column of the classes by --label")
             }
             if classes != nil { throw ValidationError("--classes: that is for --task gene") }
+            if maxCells != nil {
+                throw ValidationError("--max-cells: that is for --task gene; --max-of-class says how many of a class")
+            }
         case .gene:
             guard classes != nil else { throw ValidationError("--task gene: name the table of genes by --classes") }
             if label != nil { throw ValidationError("--label: that is for --task cell") }
@@ -92,7 +96,7 @@ struct Finetune: ParsableCommand {
         options.validation = validation
         options.minimumOfClass = minOfClass
         options.maximumOfClass = maxOfClass
-        options.maximumCells = maxCells
+        if let maxCells { options.maximumCells = maxCells }
         options.seed = seed
         options.corpus = corpus.options
         options.threads = output.threadCount
