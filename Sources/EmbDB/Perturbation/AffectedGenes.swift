@@ -3,32 +3,43 @@ internal import Synchronization
 
 /// Genes of several cells and their hidden states, as threads hand them in.
 final class HiddenStates: Sendable {
-    struct Cell {
-        let genes: [UInt32]
+    private struct Cell {
+        var rows: [UInt32: Int] = [:]
         /// [genes, h]
-        let states: Matrix
+        var states = Matrix(rows: 0, columns: 0)
     }
 
-    private let cells: Mutex<[Cell?]>
+    private let cells: Mutex<[Cell]>
 
-    init(_ count: Int) { cells = Mutex(Array(repeating: nil, count: count)) }
+    init(_ count: Int) { cells = Mutex(Array(repeating: Cell(), count: count)) }
 
     func set(_ number: Int, _ genes: [UInt32], _ states: Matrix) {
-        cells.withLock { $0[number] = Cell(genes: genes, states: states) }
+        var cell = Cell(states: states)
+        for (row, gene) in genes.enumerated() { cell.rows[gene] = row }
+        let new = cell
+        cells.withLock { $0[number] = new }
     }
 
-    /// Of each gene that cell `number` has left, but for the perturbed ones, the cosine of its hidden states in cell `first`
-    /// and there.
-    func cosines(_ number: Int, from first: Int, without perturbed: [UInt32]) -> [(gene: UInt32, cosine: Double)] {
-        let (before, after) = cells.withLock { ($0[first], $0[number]) }
-        guard let before, let after else { return [] }
-        var rows: [UInt32: Int] = [:]
-        for (row, gene) in before.genes.enumerated() { rows[gene] = row }
-        return after.genes.enumerated().compactMap { row, gene in
-            guard !perturbed.contains(gene), let old = rows[gene] else { return nil }
-            return (gene, Direction(Array(before.states[row: old])).cosine(after.states[row: row]))
+    /// Of each of `genes`, but for the perturbed ones, the cosine of its hidden states in cell `number` and in `after`.
+    func cosines(
+        _ number: Int, _ genes: [UInt32], _ after: Matrix, without perturbed: [UInt32]
+    ) -> [(gene: UInt32, cosine: Double)] {
+        let before = cells.withLock { $0[number] }
+        return genes.enumerated().compactMap { row, gene in
+            guard !perturbed.contains(gene), let old = before.rows[gene] else { return nil }
+            return (gene, Direction(Array(before.states[row: old])).cosine(after[row: row]))
         }
     }
+}
+
+/// What ``HiddenStates/cosines(_:_:_:without:)`` says of several variants, as threads hand it in.
+final class AffectedCosines: Sendable {
+    private let variants: Mutex<[[(gene: UInt32, cosine: Double)]]>
+
+    init(_ count: Int) { variants = Mutex(Array(repeating: [], count: count)) }
+
+    func set(_ number: Int, _ cosines: [(gene: UInt32, cosine: Double)]) { variants.withLock { $0[number] = cosines } }
+    func get(_ number: Int) -> [(gene: UInt32, cosine: Double)] { variants.withLock { $0[number] } }
 }
 
 /// How much perturbations change the hidden states of the genes that stay, over cells.

@@ -11,15 +11,11 @@ struct CellEffects {
     /// By variant, each gene that is left with the cosine of its hidden states before and after; empty if not asked for.
     var affected: [[(gene: UInt32, cosine: Double)]] = []
 
-    /// - Parameter embeddings: the cell's own in row `first`, then one a variant.
-    init(_ embeddings: Matrix, from first: Int, variants: Int, goal: Direction?) {
-        let before = Array(embeddings[row: first])
-        let original = Direction(before)
-        for row in first + 1...first + variants {
-            let after = Array(embeddings[row: row])
-            similarities.append(original.cosine(after))
-            if let goal { shifts.append(goal.cosine(after) - goal.cosine(before)) }
-        }
+    /// Of the embedding of a cell as it is, and those of its variants.
+    init(of before: ArraySlice<Float>, _ variants: [ArraySlice<Float>], goal: Direction?) {
+        let original = Direction(Array(before))
+        similarities = variants.map { original.cosine($0) }
+        if let goal { shifts = variants.map { goal.cosine($0) - goal.cosine(before) } }
     }
 
     // MARK: As numbers

@@ -169,31 +169,39 @@ struct PerturbRun {
     private func computed(
         _ cells: [Work], _ control: Control, passDone: @escaping @Sendable () -> Void
     ) throws -> [CellEffects] {
-        let inputs = cells.flatMap { cell in
-            ([[]] + cell.variants).map { StoredCellEmbedder.PerturbedCell(tokens: cell.tokens, genes: $0) }
-        }
-        let states = options.affectedGenes ? HiddenStates(inputs.count) : nil
-        let matrix = try embedder.embed(
-            inputs, options.mode, options.quartiles, control: control,
-            lending: states.map { states in { @Sendable number, genes, hidden in states.set(number, genes, hidden) } },
+        let originals = HiddenStates(options.affectedGenes ? cells.count : 0)
+        let before = try embedder.embed(
+            cells.map { .init(tokens: $0.tokens, genes: []) }, options.mode, options.quartiles, control: control,
+            lending: options.affectedGenes
+                ? { @Sendable number, genes, states in originals.set(number, genes, states) } : nil,
             passDone: passDone)
-        let rows = cells.flatMap { cell in Array(repeating: cell.row, count: cell.passes) }
-        let neighbors =
-            options.neighbors > 0
-            ? snapshot.nearestOthers(
-                of: matrix, k: options.neighbors, threads: options.threads, row: { rows[$0] }) : []
+        let variants = cells.indices.flatMap { cell in cells[cell].variants.map { (cell: cell, genes: $0) } }
+        let affected = AffectedCosines(options.affectedGenes ? variants.count : 0)
+        let after = try embedder.embed(
+            variants.map { .init(tokens: cells[$0.cell].tokens, genes: $0.genes) }, options.mode, options.quartiles,
+            control: control,
+            lending: options.affectedGenes
+                ? { @Sendable number, genes, states in
+                    let (cell, perturbed) = variants[number]
+                    affected.set(number, originals.cosines(cell, genes, states, without: perturbed))
+                } : nil,
+            passDone: passDone)
+        let (near, nearAfter) = (neighbors(before) { cells[$0].row }, neighbors(after) { cells[variants[$0].cell].row })
         var first = 0
-        return cells.map { cell in
-            var effects = CellEffects(matrix, from: first, variants: cell.variants.count, goal: goal)
-            if !neighbors.isEmpty { effects.neighbors = Array(neighbors[first..<first + cell.passes]) }
-            if let states {
-                effects.affected = cell.variants.enumerated().map { place, variant in
-                    states.cosines(first + 1 + place, from: first, without: variant)
-                }
-            }
-            first += cell.passes
+        return cells.enumerated().map { number, cell in
+            let own = first..<first + cell.variants.count
+            first = own.upperBound
+            var effects = CellEffects(of: before[row: number], own.map { after[row: $0] }, goal: goal)
+            if options.neighbors > 0 { effects.neighbors = [near[number]] + nearAfter[own] }
+            if options.affectedGenes { effects.affected = own.map(affected.get) }
             return effects
         }
+    }
+
+    /// Rows of the nearest cells of each embedding, nothing if they are not asked for.
+    private func neighbors(_ embeddings: Matrix, row: (Int) -> Int) -> [[Int]] {
+        guard options.neighbors > 0 else { return [] }
+        return snapshot.nearestOthers(of: embeddings, k: options.neighbors, threads: options.threads, row: row)
     }
 
     private mutating func add(
