@@ -6,11 +6,12 @@ static void attention_store_gap(const attention_tile *tile, size_t start, size_t
                                 size_t head_size, float *context, size_t stride) {
     const size_t before = gap <= start ? 0 : gap - start < count ? gap - start : count;
     const size_t behind = gap + width <= start ? 0 : gap + width - start < count ? gap + width - start : count;
-    attention_transpose(tile->context, QUERIES, head_size, before, 1, context + start * stride, stride);
+    if (before) attention_transpose(tile->context, QUERIES, head_size, before, 1, context + start * stride, stride);
     // The first one behind the gap is in the row where that begins, or the tile's first, as much further up.
-    attention_transpose(
-        tile->context + behind, QUERIES, head_size, count - behind, 1, context + (start + behind - width) * stride,
-        stride);
+    if (behind < count)
+        attention_transpose(
+            tile->context + behind, QUERIES, head_size, count - behind, 1, context + (start + behind - width) * stride,
+            stride);
 }
 
 // `all`, after the keys outside of the gaps, goes on in `tile`. `scores`: of the other keys, whose rows begin at `first`;

@@ -27,8 +27,10 @@ package final class NewFile {
             }
             try Leftover.remove(temporary)
         }
-        descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw StoreError(systemCode: errno, path: path, doing: "making the file") }
+        // Another one's of this name is not this object's to remove.
+        let made = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard made >= 0 else { throw StoreError(systemCode: errno, path: path, doing: "making the file") }
+        descriptor = made
         _ = PlaceLock.rewriting.take(descriptor, exclusive: true, waiting: 0)
     }
 
@@ -52,11 +54,11 @@ package final class NewFile {
     }
 
     deinit {
+        unlink(temporary + "-lock")
+        if !isFinished { unlink(temporary) }
         // As with a database's file.
         PlaceLock.rewriting.release(descriptor)
         close(descriptor)
-        unlink(temporary + "-lock")
-        if !isFinished { unlink(temporary) }
     }
 
     /// Gives it its name; it must be synced.

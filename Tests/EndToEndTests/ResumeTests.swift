@@ -15,7 +15,7 @@ struct ResumeTests {
                 switch self {
                 case .knockouts: ["--from", sick, "--to", healthy, "--screen", "off"]
                 case .perturb:
-                    ["--cells", sick, "--toward", healthy, "--genes", "all", "--neighbors", "3", "--affected-genes"]
+                    ["--cells", sick, "--toward", healthy, "--genes", "all", "--neighbors", "3"]
                 }
             return [rawValue, bench.database] + own + ["--max-cells", "40", "--format", "json"]
         }

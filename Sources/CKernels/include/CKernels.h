@@ -146,7 +146,7 @@ static inline size_t ek_attention_gaps_scratch_bf16(size_t rows, size_t head_siz
 void ek_attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t length,
                        size_t head_size, size_t first, size_t end, ek_bf16 *context, size_t context_stride,
                        float *scratch);
-/// ek_attention_gaps_f32 on rounded numbers, as ek_attention_bf16.
+/// ek_attention_gaps_f32 on rounded numbers, as ek_attention_bf16. Values in a gap count with weight 0, so they must be finite.
 void ek_attention_gaps_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t rows,
                             size_t head_size, const ek_gaps *gaps, size_t first, size_t end, ek_bf16 *context,
                             size_t context_stride, float *scratch);

@@ -55,8 +55,9 @@ package struct DeletionEmbedder: Sendable {
                 cell.tokens.span, layer: layer, maximumLength: encoder.configuration.maximumLength, cell: number)
         }
         let tasks = try tasks(cells, deletions)
-        let (length, count) = (tasks.map(\.block.length).max() ?? 0, tasks.map(\.deletions.count).max() ?? 0)
-        let threads = tasks.count == 1 ? embedder.threads : 1
+        let length = tasks.map(\.block.length).max() ?? 0
+        let room = tasks.map { $0.deletions.count * ($0.block.length - 1) }.max() ?? 0
+        let threads = max(1, embedder.threads / max(1, tasks.count))
         var result = Matrix(rows: deletions.count, columns: h)
         try result.values.withUnsafeMutableBufferPointer { buffer throws(TransformerError) in
             // Every deletion writes its own row.
@@ -64,7 +65,7 @@ package struct DeletionEmbedder: Sendable {
             let pooling = embedder.pooling
             try Parallel.forEach(
                 tasks.count, threads: embedder.threads,
-                makeState: { DeletionPass(encoder, through: layer, length: length, count: count, threads: threads) }
+                makeState: { DeletionPass(encoder, through: layer, length: length, rows: room, threads: threads) }
             ) { (pass: inout DeletionPass, index: Int) throws(TransformerError) in
                 let task = tasks[index]
                 let cell = cells[task.cell]

@@ -13,8 +13,8 @@ struct DeletionPass: ~Copyable {
 
     /// - Parameters:
     ///   - length: tokens of the longest cell.
-    ///   - count: deletions of a block, at most.
-    init(_ encoder: BertEncoder, through layer: Int, length: Int, count: Int, threads: Int) {
+    ///   - rows: of what one call computes at the most, all its deletions together.
+    init(_ encoder: BertEncoder, through layer: Int, length: Int, rows: Int, threads: Int) {
         self.encoder = encoder
         self.layer = layer
         func workspace(_ rows: Int) -> BertWorkspace {
@@ -25,7 +25,8 @@ struct DeletionPass: ~Copyable {
         block = workspace(length + DeletionBlock.largest)
         deletions = workspace(max(length, CellEmbedder.groupTokens))
         contexts = AlignedBuffer(
-            repeating: 0, count: count * length * encoder.configuration.hiddenSize * encoder.precision.bytes)
+            repeating: 0,
+            count: layer > 0 ? rows * encoder.configuration.hiddenSize * encoder.precision.bytes : 0)
     }
 
     /// Lends the hidden states that each deletion leaves, together with its place in `deleted`: positions in the block.

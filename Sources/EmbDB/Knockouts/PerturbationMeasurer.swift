@@ -17,9 +17,6 @@ struct PerturbationMeasurer {
     /// Of the cells as they are: cosines, and the share of goal cells among the nearest behind them.
     private var originals: [Int: [Double]] = [:]
 
-    /// Cells are gathered until they make so many passes, so that short gene lists keep all threads busy too.
-    private static let batch = 256
-
     init(
         _ pairs: CellGenePairs, _ states: KnockoutStates, _ embedder: StoredCellEmbedder,
         _ options: KnockoutOptions, _ journal: PassJournal?
@@ -48,10 +45,12 @@ struct PerturbationMeasurer {
 
     /// - Returns: false if the caller wants to stop; what was done so far is in the table.
     mutating func measure(_ wanted: [Int], control: Control, progress: (Int) -> Void = { _ in }) throws -> Bool {
+        // Of several cells together, so that short gene lists keep all threads busy too.
+        let step = embedder.passesOfStep(pairs.cells.map(\.tokens.count).max() ?? 0)
         var next = 0
         while next < wanted.count {
             if control.isCancelled() { return false }
-            let some = wanted[next..<min(wanted.count, next + Self.batch)]
+            let some = wanted[next..<min(wanted.count, next + step)]
             guard try measureAtOnce(Array(some), control) else { return false }
             next += some.count
             progress(next)

@@ -9,9 +9,7 @@ final class HiddenStates: Sendable {
         var states = Matrix(rows: 0, columns: 0)
     }
 
-    private let cells: Mutex<[Cell]>
-
-    init(_ count: Int) { cells = Mutex(Array(repeating: Cell(), count: count)) }
+    private let cells = Mutex<[Int: Cell]>([:])
 
     func set(_ number: Int, _ genes: [UInt32], _ states: Matrix) {
         var cell = Cell(states: states)
@@ -20,11 +18,13 @@ final class HiddenStates: Sendable {
         cells.withLock { $0[number] = new }
     }
 
+    func remove(_ number: Int) { cells.withLock { _ = $0.removeValue(forKey: number) } }
+
     /// Of each of `genes`, but for the perturbed ones, the cosine of its hidden states in cell `number` and in `after`.
     func cosines(
         _ number: Int, _ genes: [UInt32], _ after: Matrix, without perturbed: [UInt32]
     ) -> [(gene: UInt32, cosine: Double)] {
-        let before = cells.withLock { $0[number] }
+        let before = cells.withLock { $0[number] ?? Cell() }
         return genes.enumerated().compactMap { row, gene in
             guard !perturbed.contains(gene), let old = before.rows[gene] else { return nil }
             return (gene, Direction(Array(before.states[row: old])).cosine(after[row: row]))

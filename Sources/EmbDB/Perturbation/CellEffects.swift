@@ -1,31 +1,42 @@
 internal import Numerics
 
-/// What the perturbations of one cell do, before it is told by genes: what passes through the model give.
+/// What some perturbations of one cell do, before it is told by genes: what passes through the model give.
 struct CellEffects {
     /// Cosines of the embeddings before and after, by variant.
     var similarities: [Double] = []
     /// By variant; empty without a goal.
     var shifts: [Double] = []
-    /// Rows of the nearest cells, of the cell as it is and then by variant; empty if not asked for.
+    /// Rows of the cells nearest to the cell as it is; empty if not asked for.
+    var neighborsBefore: [Int] = []
+    /// The same by variant.
     var neighbors: [[Int]] = []
     /// By variant, each gene that is left with the cosine of its hidden states before and after; empty if not asked for.
     var affected: [[(gene: UInt32, cosine: Double)]] = []
 
+    init() {}
+
     /// Of the embedding of a cell as it is, and those of its variants.
-    init(of before: ArraySlice<Float>, _ variants: [ArraySlice<Float>], goal: Direction?) {
-        let original = Direction(Array(before))
+    init(of before: [Float], _ variants: [ArraySlice<Float>], goal: Direction?) {
+        let original = Direction(before)
         similarities = variants.map { original.cosine($0) }
         if let goal { shifts = variants.map { goal.cosine($0) - goal.cosine(before) } }
     }
 
+    mutating func append(_ others: CellEffects) {
+        similarities += others.similarities
+        shifts += others.shifts
+        neighborsBefore = others.neighborsBefore
+        neighbors += others.neighbors
+        affected += others.affected
+    }
+
     // MARK: As numbers
 
-    /// For a journal: every list behind its length.
+    /// For a journal, without ``affected``: every list behind its length.
     var numbers: [Double] {
         func list(_ values: [Double]) -> [Double] { [Double(values.count)] + values }
-        return list(similarities) + list(shifts) + [Double(neighbors.count)]
-            + neighbors.flatMap { list($0.map(Double.init)) } + [Double(affected.count)]
-            + affected.flatMap { list($0.flatMap { [Double($0.gene), $0.cosine] }) }
+        return list(similarities) + list(shifts) + [Double(neighbors.count + 1)]
+            + ([neighborsBefore] + neighbors).flatMap { list($0.map(Double.init)) }
     }
 
     /// nil if these are not ``numbers`` of so many variants.
@@ -37,19 +48,17 @@ struct CellEffects {
             defer { rest = rest.dropFirst(count) }
             return Array(rest.prefix(count))
         }
-        func lists() -> [[Double]]? {
-            guard let count = count(), count <= rest.count else { return nil }
-            let lists = (0..<count).map { _ in list() }
-            return lists.contains { $0 == nil } ? nil : lists.compactMap { $0 }
+        guard let similarities = list(), let shifts = list(), let lists = count(), lists <= rest.count else {
+            return nil
         }
-        guard let similarities = list(), let shifts = list(), let neighbors = lists(), let affected = lists(),
-            rest.isEmpty, similarities.count == variants
-        else { return nil }
+        let neighbors = (0..<lists).compactMap { _ in list()?.compactMap { Int(exactly: $0) } }
+        guard rest.isEmpty, similarities.count == variants, let before = neighbors.first, neighbors.count == lists
+        else {
+            return nil
+        }
         self.similarities = similarities
         self.shifts = shifts
-        self.neighbors = neighbors.map { $0.map { Int($0) } }
-        self.affected = affected.map { list in
-            stride(from: 0, to: list.count - 1, by: 2).map { (UInt32(list[$0]), list[$0 + 1]) }
-        }
+        neighborsBefore = before
+        self.neighbors = Array(neighbors.dropFirst())
     }
 }

@@ -6,8 +6,9 @@ extension Database {
     ///
     /// Deleted genes leave the list that the model reads; a cell without the gene is left out. Overexpressed ones go to
     /// its front, also where the cell did not have them. The snapshot that it began with is kept until it returns. If it is
-    /// stopped, the answer has the cells that were done (``PerturbAnswer/isPartial``); if it is killed after some seconds, the
-    /// same call goes on where it was, by a file beside the database.
+    /// stopped, the answer has what was done (``PerturbAnswer/isPartial``). The same call then goes on there, as it does after a
+    /// kill, by a file beside the database that is written after two seconds; but for affected genes, which are too many
+    /// numbers.
     ///
     /// - Throws: ``EmbDBError`` `expression`, `nothingFound` (no cell selected), `unknownGene`, `usage`, `model` if the
     ///   database has none, `cancelled`, `corrupted`.

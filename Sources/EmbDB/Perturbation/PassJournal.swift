@@ -73,10 +73,13 @@ final class PassJournal {
         }
         do {
             if handle == nil {
-                guard let made = FileHandle(creatingAtPath: path) else { throw CocoaError(.fileWriteUnknown) }
-                _ = flock(made.fileDescriptor, LOCK_EX | LOCK_NB)
-                try made.write(contentsOf: header)
+                // Never one that another process has made meanwhile.
+                let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+                guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
+                let made = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
                 handle = made
+                _ = flock(descriptor, LOCK_EX | LOCK_NB)
+                try made.write(contentsOf: header)
             }
             try handle?.write(contentsOf: waiting)
             waiting.removeAll(keepingCapacity: true)

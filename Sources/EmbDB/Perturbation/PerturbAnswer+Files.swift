@@ -3,7 +3,7 @@ internal import AnnData
 extension PerturbAnswer {
     /// Writes the results as NumPy's archive of cells × perturbations: `similarity` and, with a goal, `shift`, both float32
     /// [cells, perturbations] with NaN where a cell was not perturbed, `cells` and `perturbations` (ids and symbols, of
-    /// several genes between plus signs), in order of appearance.
+    /// several genes between plus signs), in order of appearance; `partial` where it is not all.
     ///
     /// - Throws: ``EmbDBError/Code/storage`` if it cannot be written there, `usage` for the place of another kind of file.
     public func writeNPZ(_ path: String) throws(EmbDBError) {
@@ -20,6 +20,11 @@ extension PerturbAnswer {
                 let width = max(1, names.map(\.unicodeScalars.count).max() ?? 1)
                 try file.add(name, descriptor: "<U\(width)", shape: [names.count]) { take in
                     try Self.scalars(names, width: width).withUnsafeBytes { try take($0) }
+                }
+            }
+            if isPartial {
+                try file.add("partial", descriptor: "|b1", shape: []) { take in
+                    try withUnsafeBytes(of: true) { try take($0) }
                 }
             }
             try file.finish()
@@ -63,6 +68,7 @@ extension PerturbAnswer {
                 notes: [
                     ("mode", mode.rawValue), ("model", model.name), ("model_sha256", model.sha256),
                     ("perturbations", table.perturbations.joined(separator: "\n")),
+                    ("partial", "\(isPartial)"),
                 ], as: "embdb")
             try writer.finish()
         }

@@ -19,12 +19,14 @@ struct PerturbRun {
     private var isPartial = false
     private var leftOut = 0
     private var forwards = 0
+    /// Those that are not told yet, in order.
+    private var cells: [Cell] = []
+    /// By row, if affected genes are asked for.
+    private let originals = HiddenStates()
     private var results: [PerturbAnswer.Result] = []
     private var perturbed: Set<UInt32> = []
     private var affected = AffectedGenes()
 
-    /// Cells are gathered until they make so many passes.
-    private static let batch = 256
     /// Genes next to one, on each side, that its effect is compared with.
     private static let nextGenes = 10
 
@@ -49,56 +51,85 @@ struct PerturbRun {
 
     // MARK: The loop
 
-    private static let stoppedEarly = "stopped before the first cells were done: run it again, perhaps with --max-cells"
-
-    /// A cell that waits to be embedded, unperturbed first, then once a variant.
-    private struct Work {
+    /// A cell on its way through the model, as it is and then once a variant.
+    private struct Cell {
         let row: Int
-        let cell: String
+        let id: String
         let tokens: [UInt32]
-        let plan: (changes: [PerturbPlan.Change], leftOut: Int)
+        let changes: [PerturbPlan.Change]
+        let leftOut: Int
         /// Sets of genes that are perturbed: those of the changes, and, for synergy, their genes one by one.
         let variants: [[UInt32]]
-        /// Passes through the model.
-        var passes: Int { variants.isEmpty ? 0 : variants.count + 1 }
+        /// Of the first so many variants.
+        var effects = CellEffects()
+        var original: Original?
+
+        var known: Int { effects.similarities.count }
     }
+
+    /// A cell as it is.
+    private struct Original {
+        let embedding: [Float]
+        let neighbors: [Int]
+    }
+
+    /// Some variants of a cell, done at once.
+    private struct Piece {
+        /// Deletions of neighboring genes share work by so many.
+        static let size = 32
+
+        let cell: Int
+        let variants: Range<Int>
+
+        /// With the cell as it is, once.
+        var passes: Int { variants.count + (variants.lowerBound == 0 ? 1 : 0) }
+    }
+
+    private static let stoppedEarly = "stopped before anything was done: run it again, perhaps with --max-cells"
 
     mutating func perform(control: Control, in transaction: borrowing ReadTransaction) throws {
-        let (fingerprint, total) = try survey(control, in: transaction)
-        let journal = PassJournal(
-            database: path, task: "perturb", fingerprint: fingerprint, warning: control.warning)
-        var waiting: [Work] = []
-        var passes = 0
-        for (place, row) in rows.enumerated() {
-            if control.isCancelled() { break }
-            let work = try work(row, in: transaction)
-            waiting.append(work)
-            passes += work.passes
-            if passes >= Self.batch || place == rows.count - 1 {
-                guard try measure(waiting, journal, passesInAll: total, control, in: transaction) else { break }
-                waiting.removeAll()
-                passes = 0
+        let (fingerprint, passes) = try survey(control, in: transaction)
+        // Of affected genes there is too much to keep: a number for each pair of genes of each cell.
+        let journal =
+            options.affectedGenes
+            ? nil : PassJournal(database: path, task: "perturb", fingerprint: fingerprint, warning: control.warning)
+        isPartial = try !measureAll(journal, passesInAll: passes, control, in: transaction)
+        try tell(all: isPartial, in: transaction)
+        if !isPartial { journal?.remove() }
+        if isPartial, results.isEmpty { throw EmbDBError(.cancelled, Self.stoppedEarly) }
+    }
+
+    /// - Returns: false if the caller wants to stop.
+    private mutating func measureAll(
+        _ journal: PassJournal?, passesInAll: Int, _ control: Control, in transaction: borrowing ReadTransaction
+    ) throws -> Bool {
+        var pieces: [Piece] = []
+        var waiting = 0
+        for row in rows {
+            let cell = try cell(row, in: transaction)
+            cells.append(cell)
+            for first in stride(from: 0, to: cell.variants.count, by: Piece.size) {
+                pieces.append(
+                    Piece(cell: cells.count - 1, variants: first..<min(first + Piece.size, cell.variants.count)))
+                waiting += pieces[pieces.count - 1].passes
+                guard waiting >= embedder.passesOfStep(cell.tokens.count) else { continue }
+                guard try measure(pieces, journal, passesInAll: passesInAll, control) else { return false }
+                pieces.removeAll()
+                waiting = 0
+                try tell(all: false, in: transaction)
             }
         }
-        isPartial = done < rows.count
-        if !isPartial { journal?.remove() }
-        if isPartial, results.isEmpty {
-            throw EmbDBError(.cancelled, Self.stoppedEarly)
-        }
+        return try measure(pieces, journal, passesInAll: passesInAll, control)
     }
 
-    private func work(_ row: Int, in transaction: borrowing ReadTransaction) throws -> Work {
+    private func cell(_ row: Int, in transaction: borrowing ReadTransaction) throws -> Cell {
         let tokens = embedder.tokens(of: try embedder.ranking(ofRow: row, in: transaction))
-        let plan = plan.changes(of: tokens[embedder.model.input(tokens).genes])
-        return Work(
-            row: row, cell: try StoredCells.id(ofRow: row, in: transaction), tokens: tokens, plan: plan,
-            variants: variants(of: plan.changes))
-    }
-
-    private func variants(of changes: [PerturbPlan.Change]) -> [[UInt32]] {
+        let (changes, leftOut) = plan.changes(of: tokens[embedder.model.input(tokens).genes])
         var seen: Set<[UInt32]> = []
         let singles = plan.hasSynergy ? changes.flatMap { $0.genes.map { [$0] } } : []
-        return (changes.map(\.genes) + singles).filter { seen.insert($0).inserted }
+        return Cell(
+            row: row, id: try StoredCells.id(ofRow: row, in: transaction), tokens: tokens, changes: changes,
+            leftOut: leftOut, variants: (changes.map(\.genes) + singles).filter { seen.insert($0).inserted })
     }
 
     /// A hash of all that effects depend on, and the passes through the model that there are to be.
@@ -109,7 +140,7 @@ struct PerturbRun {
         var hash = SHA256()
         for text in [
             "effects 1", embedder.model.sha256, embedder.description, options.mode.rawValue, "\(options.quartiles)",
-            "\(options.neighbors)", "\(options.affectedGenes)", SIMDLevel.current, BLAS.kernelName,
+            "\(options.neighbors)", SIMDLevel.current, BLAS.kernelName,
         ] { hash.update(text) }
         if let goal { hash.update(goal.vector.map { Float($0) }) }
         if options.neighbors > 0 {
@@ -122,10 +153,10 @@ struct PerturbRun {
         }
         for row in rows {
             try control.checkCancelled(Self.stoppedEarly)
-            let work = try work(row, in: transaction)
-            passes += work.passes
+            let cell = try cell(row, in: transaction)
+            if !cell.variants.isEmpty { passes += 1 + cell.variants.count }
             hash.update("\(row)")
-            for tokens in [work.tokens] + work.variants {
+            for tokens in [cell.tokens] + cell.variants {
                 hash.update("\(tokens.count)")
                 tokens.withUnsafeBytes { hash.update($0) }
             }
@@ -133,66 +164,76 @@ struct PerturbRun {
         return (hash.finish(), passes)
     }
 
-    /// - Returns: false if the caller wants to stop: then none of the cells is done.
+    // MARK: The passes
+
+    /// - Returns: false if the caller wants to stop: then none of the pieces is done.
     private mutating func measure(
-        _ cells: [Work], _ journal: PassJournal?, passesInAll: Int, _ control: Control,
-        in transaction: borrowing ReadTransaction
+        _ pieces: [Piece], _ journal: PassJournal?, passesInAll: Int, _ control: Control
     ) throws -> Bool {
-        var effects: [CellEffects?] = cells.map { cell in
-            journal?.take(.perturbed, cell.row).flatMap { CellEffects($0, variants: cell.variants.count) }
+        if control.isCancelled() { return pieces.isEmpty }
+        func number(_ piece: Piece) -> Int { cells[piece.cell].row << 32 | piece.variants.lowerBound }
+        var effects: [CellEffects?] = pieces.map { piece in
+            journal?.take(.perturbed, number(piece)).flatMap { CellEffects($0, variants: piece.variants.count) }
         }
-        let fresh = cells.indices.filter { effects[$0] == nil && !cells[$0].variants.isEmpty }
-        let known = forwards + cells.reduce(0) { $0 + $1.passes } - fresh.reduce(0) { $0 + cells[$1].passes }
-        let counter = Control.Counter(from: known)
+        let fresh = pieces.indices.filter { effects[$0] == nil }
+        let all = pieces.reduce(0) { $0 + $1.passes }
+        let counter = Control.Counter(from: forwards + all - fresh.reduce(0) { $0 + pieces[$1].passes })
         do {
-            let computed = try computed(fresh.map { cells[$0] }, control) {
+            let found = try computed(fresh.map { pieces[$0] }, control) {
                 control.progress(
                     .init(unit: "passes", phase: "perturbing", done: counter.next(), total: passesInAll))
             }
-            for (place, found) in zip(fresh, computed) {
+            for (place, found) in zip(fresh, found) {
                 effects[place] = found
-                journal?.add(.perturbed, cells[place].row, found.numbers)
+                journal?.add(.perturbed, number(pieces[place]), found.numbers)
             }
         } catch let error as TransformerError where error.code == .stopped {
             return false
         }
         journal?.write()
-        for (cell, effects) in zip(cells, effects) {
-            leftOut += cell.plan.leftOut
-            forwards += cell.passes
-            done += 1
-            if let effects { try add(cell, effects, in: transaction) }
-        }
+        forwards += all
+        for (piece, found) in zip(pieces, effects) { if let found { cells[piece.cell].effects.append(found) } }
         return true
     }
 
-    private func computed(
-        _ cells: [Work], _ control: Control, passDone: @escaping @Sendable () -> Void
+    private mutating func computed(
+        _ pieces: [Piece], _ control: Control, passDone: @escaping @Sendable () -> Void
     ) throws -> [CellEffects] {
-        let originals = HiddenStates(options.affectedGenes ? cells.count : 0)
+        let unseen = Set(pieces.map(\.cell)).filter { cells[$0].original == nil }.sorted()
+        let (states, rows) = (originals, cells.map(\.row))
         let before = try embedder.embed(
-            cells.map { .init(tokens: $0.tokens, genes: []) }, options.mode, options.quartiles, control: control,
+            unseen.map { .init(tokens: cells[$0].tokens, genes: []) }, options.mode, options.quartiles,
+            control: control,
             lending: options.affectedGenes
-                ? { @Sendable number, genes, states in originals.set(number, genes, states) } : nil,
+                ? { @Sendable number, genes, hidden in states.set(rows[unseen[number]], genes, hidden) } : nil,
             passDone: passDone)
-        let variants = cells.indices.flatMap { cell in cells[cell].variants.map { (cell: cell, genes: $0) } }
+        let near = neighbors(before) { cells[unseen[$0]].row }
+        for (number, cell) in unseen.enumerated() {
+            cells[cell].original = Original(
+                embedding: Array(before[row: number]), neighbors: near.isEmpty ? [] : near[number])
+        }
+        let variants = pieces.flatMap { piece in
+            cells[piece.cell].variants[piece.variants].map { (cell: piece.cell, genes: $0) }
+        }
         let affected = AffectedCosines(options.affectedGenes ? variants.count : 0)
         let after = try embedder.embed(
             variants.map { .init(tokens: cells[$0.cell].tokens, genes: $0.genes) }, options.mode, options.quartiles,
             control: control,
             lending: options.affectedGenes
-                ? { @Sendable number, genes, states in
+                ? { @Sendable number, genes, hidden in
                     let (cell, perturbed) = variants[number]
-                    affected.set(number, originals.cosines(cell, genes, states, without: perturbed))
+                    affected.set(number, states.cosines(rows[cell], genes, hidden, without: perturbed))
                 } : nil,
             passDone: passDone)
-        let (near, nearAfter) = (neighbors(before) { cells[$0].row }, neighbors(after) { cells[variants[$0].cell].row })
+        let nearAfter = neighbors(after) { cells[variants[$0].cell].row }
         var first = 0
-        return cells.enumerated().map { number, cell in
-            let own = first..<first + cell.variants.count
+        return pieces.map { piece in
+            let own = first..<first + piece.variants.count
             first = own.upperBound
-            var effects = CellEffects(of: before[row: number], own.map { after[row: $0] }, goal: goal)
-            if options.neighbors > 0 { effects.neighbors = [near[number]] + nearAfter[own] }
+            guard let original = cells[piece.cell].original else { return CellEffects() }
+            var effects = CellEffects(of: original.embedding, own.map { after[row: $0] }, goal: goal)
+            effects.neighborsBefore = original.neighbors
+            if !nearAfter.isEmpty { effects.neighbors = Array(nearAfter[own]) }
             if options.affectedGenes { effects.affected = own.map(affected.get) }
             return effects
         }
@@ -204,32 +245,51 @@ struct PerturbRun {
         return snapshot.nearestOthers(of: embeddings, k: options.neighbors, threads: options.threads, row: row)
     }
 
-    private mutating func add(
-        _ cell: Work, _ effects: CellEffects, in transaction: borrowing ReadTransaction
-    ) throws {
+    // MARK: What is told
+
+    /// Results of the first cells, as far as all of them is known, or of all that is.
+    private mutating func tell(all: Bool, in transaction: borrowing ReadTransaction) throws {
+        while let cell = cells.first, all || cell.known == cell.variants.count {
+            if cell.known > 0 || cell.variants.isEmpty {
+                done += 1
+                leftOut += cell.leftOut
+                try add(cell, in: transaction)
+            }
+            originals.remove(cell.row)
+            cells.removeFirst()
+        }
+    }
+
+    private mutating func add(_ cell: Cell, in transaction: borrowing ReadTransaction) throws {
+        let effects = cell.effects
         var places: [[UInt32]: Int] = [:]
-        for (place, variant) in cell.variants.enumerated() { places[variant] = place }
+        for (place, variant) in cell.variants.prefix(cell.known).enumerated() { places[variant] = place }
         func effect(_ genes: [UInt32]) -> Double? {
             places[genes].map { goal == nil ? 1 - effects.similarities[$0] : effects.shifts[$0] }
         }
-        func ids(_ place: Int) throws -> [String] {
-            guard !effects.neighbors.isEmpty else { return [] }
-            return try effects.neighbors[place].map { try StoredCells.id(ofRow: $0, in: transaction) }
+        func ids(_ rows: [Int]?) throws -> [String] {
+            try (rows ?? []).map { try StoredCells.id(ofRow: $0, in: transaction) }
         }
-        let similarities = cell.plan.changes.map { effects.similarities[places[$0.genes] ?? 0] }
-        for (index, change) in cell.plan.changes.enumerated() {
-            guard let place = places[change.genes] else { continue }
+        let single = cell.changes.prefix { places[$0.genes] != nil }.map {
+            1 - effects.similarities[places[$0.genes] ?? 0]
+        }
+        let isWhole = cell.known == cell.variants.count
+        for (index, change) in cell.changes.enumerated() {
+            let singles = plan.hasSynergy ? change.genes.map { effect([$0]) } : []
+            guard let place = places[change.genes], !singles.contains(nil) else { continue }
             perturbed.formUnion(change.genes)
-            if !effects.affected.isEmpty { affected.add(change.genes, effects.affected[place]) }
-            let singles = change.genes.compactMap { effect([$0]) }
+            if options.affectedGenes { affected.add(change.genes, effects.affected[place]) }
+            let sum = singles.reduce(0) { $0 + ($1 ?? 0) }
             results.append(
                 .init(
-                    cell: cell.cell, gene: change.gene.map(name), genes: change.genes.map(name),
+                    cell: cell.id, gene: change.gene.map(name), genes: change.genes.map(name),
                     position: change.position, found: change.found, similarity: effects.similarities[place],
                     shift: goal == nil ? nil : effects.shifts[place],
-                    synergy: plan.hasSynergy ? effect(change.genes).map { $0 - singles.reduce(0, +) } : nil,
-                    beyondPosition: beyondPosition(index, similarities.map { 1 - $0 }),
-                    neighborsBefore: try ids(0), neighborsAfter: try ids(1 + place)))
+                    synergy: plan.hasSynergy ? effect(change.genes).map { $0 - sum } : nil,
+                    beyondPosition: isWhole || index + Self.nextGenes < single.count
+                        ? beyondPosition(index, single) : nil,
+                    neighborsBefore: try ids(effects.neighborsBefore),
+                    neighborsAfter: try ids(effects.neighbors.isEmpty ? nil : effects.neighbors[place])))
         }
     }
 

@@ -78,6 +78,9 @@ struct StoredCellEmbedder {
         try embedder.embed(cells.map(model.input), cellDone: { !control.isCancelled() })
     }
 
+    /// Perturbed cells of so many tokens that are run at a time: some seconds' work, enough for all threads.
+    func passesOfStep(_ tokens: Int) -> Int { max(min(256, (1 << 17) / max(1, tokens)), 32 * threads) }
+
     /// A cell, as the model reads it, with the genes perturbed at once that are named; as it is if none are.
     struct PerturbedCell {
         let tokens: [UInt32]

@@ -35,6 +35,9 @@ struct PerturbationOptions: ParsableArguments {
         return try output.withControl(waitsForSteps: waitsForSteps, body)
     }
 
+    /// Among the meanings of columns, for a file that is not all of the answer.
+    static let partial = (column: "partial", meaning: "stopped before the end, this is what was done by then")
+
     /// The answer, to `--out` (as its ending or --format says) or on stdout. One that is empty takes no file's place.
     ///
     /// - Parameters:

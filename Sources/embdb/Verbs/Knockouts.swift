@@ -92,7 +92,7 @@ struct Knockouts: ParsableCommand {
         let text = KnockoutOutput(ranking, top: top, alternatives: options.alternatives)
         let place = try perturbation.answer(
             output, isEmpty: shown.isEmpty, json: { text.json }, table: { text.table(isWhole: $0) },
-            meanings: text.meanings,
+            meanings: (ranking.isPartial ? [PerturbationOptions.partial] : []) + text.meanings,
             svg: { KnockoutFigure(ranking, genes: shown, from: from, to: to).svg })
         for line in text.trust { output.summary(line) }
         output.summary(

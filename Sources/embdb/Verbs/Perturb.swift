@@ -78,7 +78,8 @@ struct Perturb: ParsableCommand {
             place = answer.results.isEmpty ? "" : ", written to \(out)"
         } else {
             place = try perturbation.answer(
-                output, isEmpty: answer.results.isEmpty, json: { text.json }, table: { text.table(isWhole: $0) })
+                output, isEmpty: answer.results.isEmpty, json: { text.json }, table: { text.table(isWhole: $0) },
+                meanings: answer.isPartial ? [PerturbationOptions.partial] : [])
         }
         if let correlation = answer.positionCorrelation {
             output.summary(
