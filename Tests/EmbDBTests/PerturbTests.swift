@@ -362,8 +362,8 @@ struct PerturbTests {
         options.toward = Self.healthy
         let answer = try database.perturb(options: options)
         let path = oracle.space.path("shifts.h5ad")
-        try answer.writeH5AD(path)
-        try answer.writeH5AD(path)
+        try database.exportPerturbations(answer, to: path)
+        try database.exportPerturbations(answer, to: path)
         let target = try Workspace()
         let imported = try target.database()
         _ = try imported.importEmbeddings([path], options: .init(obsm: "perturbation_shift"))
@@ -371,11 +371,14 @@ struct PerturbTests {
         _ = try imported.exportEmbeddings(to: exported)
         let matrix = try NumPyArray(try Data(contentsOf: URL(fileURLWithPath: exported)))
         #expect(matrix.shape == [answer.cells, 3])
+        #expect(try imported.delete(where: Self.sick, dryRun: true).cellsDeleted == answer.cells)
         #expect(matrix.values.map { Float($0) } == answer.results.compactMap(\.shift).map { Float($0) })
         let other = oracle.space.path("other.h5ad")
         try FileManager.default.copyItem(atPath: Fixture.small, toPath: other)
-        let error = #expect(throws: EmbDBError.self) { try answer.writeH5AD(other) }
+        let error = #expect(throws: EmbDBError.self) { try database.exportPerturbations(answer, to: other) }
         #expect(error?.code == .usage)
+        _ = try database.delete(where: Self.sick)
+        #expect(throws: EmbDBError.self) { try database.exportPerturbations(answer, to: path) }
     }
 
     @Test("wrong requests are refused")

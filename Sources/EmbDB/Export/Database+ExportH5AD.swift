@@ -20,8 +20,8 @@ extension Database {
             try ReplacedH5AD.check(path, for: .export)
             return try environment.read { transaction in
                 let snapshot = try Snapshot(transaction, path: self.path)
-                let (state, rows, set) = (snapshot.state, snapshot.live.rows, snapshot.set)
-                let stopped = "stopped; nothing was written"
+                let (rows, set) = (snapshot.live.rows, snapshot.set)
+                let stopped = H5ADWriter.stopped
                 var ids: [String] = []
                 ids.reserveCapacity(rows.count)
                 for row in rows {
@@ -29,11 +29,7 @@ extension Database {
                     ids.append(try StoredCells.id(ofRow: row, in: transaction))
                 }
                 let writer = try H5ADWriter(creating: path, cellIDs: ids)
-                for (number, column) in state.columns.enumerated() {
-                    try control.checkCancelled(stopped)
-                    let values = try StoredObs.column(number, state: state, in: transaction)
-                    try writer.add(NewColumn(name: column.name, values: values.exported(rows, as: column.kind)))
-                }
+                try writer.addObs(of: snapshot, rows, control, in: transaction)
                 let dimension = snapshot.settings.dimension
                 try writer.add(
                     NewMatrix(name: snapshot.settings.obsm ?? "X_embdb", dimension: dimension) { slab in
@@ -49,11 +45,31 @@ extension Database {
                 try writer.add(notes: snapshot.notes, as: "embdb")
                 try control.checkCancelled(stopped)
                 try writer.finish()
-                for change in writer.renamed {
-                    control.warning("\"\(change.name)\" is called \"\(change.stored)\" in \(path)")
-                }
+                writer.warnOfNames(path, control)
                 return rows.count
             }
+        }
+    }
+}
+
+extension H5ADWriter {
+    fileprivate static let stopped = "stopped; nothing was written"
+
+    /// All obs columns of some rows of a database.
+    func addObs(
+        of snapshot: Snapshot, _ rows: [Int], _ control: Control, in transaction: borrowing ReadTransaction
+    ) throws {
+        for (number, column) in snapshot.state.columns.enumerated() {
+            try control.checkCancelled(Self.stopped)
+            let values = try StoredObs.column(number, state: snapshot.state, in: transaction)
+            try add(NewColumn(name: column.name, values: values.exported(rows, as: column.kind)))
+        }
+    }
+
+    /// Says which columns could not keep their names.
+    func warnOfNames(_ path: String, _ control: Control) {
+        for change in renamed {
+            control.warning("\"\(change.name)\" is called \"\(change.stored)\" in \(path)")
         }
     }
 }

@@ -1,5 +1,3 @@
-internal import AnnData
-
 extension PerturbAnswer {
     /// Writes the results as NumPy's archive of cells × perturbations: `similarity` and, with a goal, `shift`, both float32
     /// [cells, perturbations] with NaN where a cell was not perturbed, `cells` and `perturbations` (ids and symbols, of
@@ -31,46 +29,11 @@ extension PerturbAnswer {
         }
     }
 
-    /// Whether ``writeH5AD(_:)`` would take the place of another file, asked before a long computation.
-    ///
-    /// - Throws: ``EmbDBError/Code/usage`` if it would.
-    package static func checkH5AD(_ path: String) throws(EmbDBError) {
-        try OutputFile.refuseDatabase(path)
-        try ReplacedH5AD.check(path, for: .export)
-    }
-
     /// UTF-32 of so many characters each, zeros behind, as NumPy has texts.
     private static func scalars(_ names: [String], width: Int) -> [UInt32] {
         names.flatMap { name in
             let own = name.unicodeScalars.map { $0.value.littleEndian }
             return own + Array(repeating: 0, count: width - own.count)
-        }
-    }
-
-    /// Writes the results as an .h5ad of the perturbed cells, without genes and counts: obsm has the matrices of
-    /// ``writeNPZ(_:)`` as `perturbation_similarity` and `perturbation_shift`, `uns["embdb"]` the names of their columns, one a
-    /// line.
-    ///
-    /// - Throws: as ``writeNPZ(_:)``; a file that is there is replaced only if embdb exported it.
-    public func writeH5AD(_ path: String) throws(EmbDBError) {
-        try withEmbDBErrors {
-            try Self.checkH5AD(path)
-            let table = PerturbTable(results)
-            let writer = try H5ADWriter(creating: path, cellIDs: table.cells)
-            let width = table.perturbations.count
-            for (name, values) in table.matrices {
-                try writer.add(
-                    NewMatrix(name: "perturbation_" + name, dimension: width) { slab in
-                        Array(values[slab.lowerBound * width..<slab.upperBound * width])
-                    })
-            }
-            try writer.add(
-                notes: [
-                    ("mode", mode.rawValue), ("model", model.name), ("model_sha256", model.sha256),
-                    ("perturbations", table.perturbations.joined(separator: "\n")),
-                    ("partial", "\(isPartial)"),
-                ], as: "embdb")
-            try writer.finish()
         }
     }
 }

@@ -13,8 +13,8 @@ struct Perturb: ParsableCommand {
             how much it comes closer to the mean of the --toward cells. Without --toward an \
             effect is little but the gene's place; beyond_position (with --genes all) is what \
             is left of it. synergy (with --pairs or --anchor) is what genes do together \
-            beyond the sum of what each does alone. --out FILE.npz or FILE.h5ad (obsm) writes \
-            cells × genes.
+            beyond the sum of what each does alone. --out FILE.npz or FILE.h5ad (obsm, beside the \
+            cells' obs) writes cells × genes.
             """)
 
     @Argument(help: "The database file.", completion: .database) var database: String
@@ -64,7 +64,9 @@ struct Perturb: ParsableCommand {
         options.threads = output.threadCount
         let answer = try perturbation.withControl(
             output, genes: genes ?? pairs ?? "", waitsForSteps: true,
-            checkingOut: { try $0.lowercased().hasSuffix(".h5ad") ? PerturbAnswer.checkH5AD($0) : OutputFile.check($0) }
+            checkingOut: {
+                try $0.lowercased().hasSuffix(".h5ad") ? Database.checkPerturbationExport($0) : OutputFile.check($0)
+            }
         ) { control in
             try Database.open(database).perturb(options: options, control: control)
         }
@@ -73,7 +75,13 @@ struct Perturb: ParsableCommand {
         let place: String
         if let out = perturbation.out, isMatrixFile {
             if !answer.results.isEmpty {
-                try out.lowercased().hasSuffix(".npz") ? answer.writeNPZ(out) : answer.writeH5AD(out)
+                if out.lowercased().hasSuffix(".npz") {
+                    try answer.writeNPZ(out)
+                } else {
+                    try Database.open(database).exportPerturbations(
+                        answer, to: out,
+                        control: Control(warning: { text in if !output.quiet { Console.note("warning: \(text)") } }))
+                }
             }
             place = answer.results.isEmpty ? "" : ", written to \(out)"
         } else {
