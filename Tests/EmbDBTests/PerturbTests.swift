@@ -378,7 +378,12 @@ struct PerturbTests {
         let error = #expect(throws: EmbDBError.self) { try database.exportPerturbations(answer, to: other) }
         #expect(error?.code == .usage)
         _ = try database.delete(where: Self.sick)
-        #expect(throws: EmbDBError.self) { try database.exportPerturbations(answer, to: path) }
+        let warnings = Log()
+        try database.exportPerturbations(answer, to: path, control: Control(warning: { warnings.add($0) }))
+        #expect(warnings.count == 1)
+        let bare = try target.database("bare.embdb")
+        _ = try bare.importEmbeddings([path], options: .init(obsm: "perturbation_shift"))
+        #expect(throws: EmbDBError.self) { try bare.delete(where: Self.sick, dryRun: true) }
     }
 
     @Test("wrong requests are refused")

@@ -5,10 +5,10 @@ extension Database {
     /// Writes what ``perturb(options:control:)`` answered as an .h5ad of the perturbed cells that Python's anndata reads: obs as
     /// ``exportH5AD(to:control:)`` has it; in obsm, cells × perturbations, the matrices of ``PerturbAnswer/writeNPZ(_:)`` as
     /// `perturbation_similarity` and `perturbation_shift`; in `uns["embdb"]` the names of their columns, one a line. There are no
-    /// genes and no counts. A file that is there is replaced only if embdb exported it.
+    /// genes and no counts. If a cell has been deleted since, a warning says so, and there is no obs either. A file that is there
+    /// is replaced only if embdb exported it.
     ///
-    /// - Throws: ``EmbDBError`` `usage` for the place of another kind of file, `storage` if it cannot be written there,
-    ///   `nothingFound` if a cell has been deleted since.
+    /// - Throws: ``EmbDBError`` `usage` for the place of another kind of file, `storage` if it cannot be written there.
     public func exportPerturbations(
         _ answer: PerturbAnswer, to path: String, control: Control = Control()
     ) throws(EmbDBError) {
@@ -17,19 +17,17 @@ extension Database {
             let table = PerturbTable(answer.results)
             let width = table.perturbations.count
             try environment.read { transaction in
-                let snapshot = try Snapshot(transaction, path: self.path)
-                let rows = try table.cells.map { cell in
-                    guard
-                        let row = try StoredCells.row(
-                            of: cell, state: snapshot.state, live: snapshot.live, in: transaction)
-                    else {
-                        throw EmbDBError(
-                            .nothingFound, "the cell \(cell) is not in the database any more: perturb again")
-                    }
-                    return row
+                let snapshot = try Snapshot(transaction, path: self.path, deletedOnes: true)
+                let rows = try table.cells.compactMap { cell in
+                    try StoredCells.row(of: cell, state: snapshot.state, live: snapshot.live, in: transaction)
                 }
                 let writer = try H5ADWriter(creating: path, cellIDs: table.cells)
-                try writer.addObs(of: snapshot, rows, control, in: transaction)
+                if rows.count == table.cells.count {
+                    try writer.addObs(of: snapshot, rows, control, in: transaction)
+                } else {
+                    let missing = table.cells.count - rows.count
+                    control.warning("\(path) has no obs: \(missing) of its cells have been deleted from the database")
+                }
                 for (name, values) in table.matrices {
                     try writer.add(
                         NewMatrix(name: "perturbation_" + name, dimension: width) { slab in

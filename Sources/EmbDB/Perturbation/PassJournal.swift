@@ -44,9 +44,6 @@ final class PassJournal {
         read(handle)
     }
 
-    /// How many values were found.
-    var count: Int { found.count }
-
     /// What is known of it, once.
     func take(_ kind: Kind, _ number: Int) -> [Double]? {
         found.removeValue(forKey: Key(kind: kind.rawValue, number: number))
