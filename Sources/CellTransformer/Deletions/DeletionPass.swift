@@ -44,7 +44,13 @@ struct DeletionPass: ~Copyable {
         for first in stride(from: 0, to: deleted.count, by: atOnce) {
             let some = first..<min(deleted.count, first + atOnce)
             deletions.removeCells()
-            for place in some { add(block, deleted[place], contexts.baseAddress + place * size) }
+            for place in some {
+                let row = add(block, deleted[place])
+                if layer > 0 {
+                    (deletions.context.baseAddress + row * rowBytes)
+                        .update(from: contexts.baseAddress + place * size, count: size)
+                }
+            }
             encoder.run(0..<layer, isAttended: true, &deletions)
             for place in some {
                 deletions.show(place - first)
@@ -55,8 +61,8 @@ struct DeletionPass: ~Copyable {
 
     private var rowBytes: Int { encoder.configuration.hiddenSize * encoder.precision.bytes }
 
-    /// One more deletion, as it is behind the first layer's attention.
-    private mutating func add(_ block: DeletionBlock, _ position: Int, _ context: UnsafeMutablePointer<UInt8>) {
+    /// Hidden states 0 of one more deletion; their first row.
+    private mutating func add(_ block: DeletionBlock, _ position: Int) -> Int {
         let (h, row, length) = (encoder.configuration.hiddenSize, deletions.rows, block.length - 1)
         precondition(row + length <= deletions.maximumLength, "no room in the workspace")
         let hidden = deletions.hidden.baseAddress + row * h
@@ -64,7 +70,7 @@ struct DeletionPass: ~Copyable {
         hidden.update(from: all, count: position * h)
         (hidden + position * h).update(
             from: all + (position + block.positions.count - 1) * h, count: (length - position) * h)
-        (deletions.context.baseAddress + row * rowBytes).update(from: context, count: length * rowBytes)
         deletions.starts.append(row + length)
+        return row
     }
 }

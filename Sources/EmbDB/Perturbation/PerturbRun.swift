@@ -126,10 +126,11 @@ struct PerturbRun {
         let tokens = embedder.tokens(of: try embedder.ranking(ofRow: row, in: transaction))
         let (changes, leftOut) = plan.changes(of: tokens[embedder.model.input(tokens).genes])
         var seen: Set<[UInt32]> = []
-        let singles = plan.hasSynergy ? changes.flatMap { $0.genes.map { [$0] } } : []
+        // Single genes first, so that there is something to tell of a part.
+        let sets = changes.flatMap { (plan.hasSynergy ? $0.genes.map { [$0] } : []) + [$0.genes] }
         return Cell(
             row: row, id: try StoredCells.id(ofRow: row, in: transaction), tokens: tokens, changes: changes,
-            leftOut: leftOut, variants: (changes.map(\.genes) + singles).filter { seen.insert($0).inserted })
+            leftOut: leftOut, variants: sets.filter { seen.insert($0).inserted })
     }
 
     /// A hash of all that effects depend on, and the passes through the model that there are to be.
@@ -181,7 +182,9 @@ struct PerturbRun {
         do {
             let found = try computed(fresh.map { pieces[$0] }, control) {
                 control.progress(
-                    .init(unit: "passes", phase: "perturbing", done: counter.next(), total: passesInAll))
+                    .init(
+                        unit: "passes", phase: "perturbing", done: min(counter.next(), passesInAll),
+                        total: passesInAll))
             }
             for (place, found) in zip(fresh, found) {
                 effects[place] = found
@@ -250,10 +253,11 @@ struct PerturbRun {
     /// Results of the first cells, as far as all of them is known, or of all that is.
     private mutating func tell(all: Bool, in transaction: borrowing ReadTransaction) throws {
         while let cell = cells.first, all || cell.known == cell.variants.count {
-            if cell.known > 0 || cell.variants.isEmpty {
+            let rows = results.count
+            try add(cell, in: transaction)
+            if results.count > rows || cell.variants.isEmpty {
                 done += 1
                 leftOut += cell.leftOut
-                try add(cell, in: transaction)
             }
             originals.remove(cell.row)
             cells.removeFirst()

@@ -102,7 +102,7 @@ struct Perturb: ParsableCommand {
                 + place)
         if answer.isPartial {
             throw EmbDBError(
-                .cancelled, "stopped before the end; the rows are of the cells that were done: run it again for all")
+                .cancelled, "stopped before the end; the rows are of what was done by then: run it again for all")
         }
         if answer.results.isEmpty {
             throw NothingFound(
