@@ -7,6 +7,14 @@ struct PerturbOracle {
     let space: Workspace
     let exports: Exports
 
+    /// The fixture in a database, and the oracle of it.
+    static func ingested(isV2: Bool) throws -> (PerturbOracle, Database) {
+        let space = try Workspace(isV2: isV2)
+        try space.strengthenWeights()
+        let database = try space.ingested([Fixture.small])
+        return (PerturbOracle(space: space, exports: try space.exports(database)), database)
+    }
+
     func rows(_ state: String) -> [Int] { exports.obs.indices.filter { exports.obs[$0]["state"] == state } }
 
     /// Genes of a row, without special tokens.

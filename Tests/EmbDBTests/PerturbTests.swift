@@ -11,20 +11,13 @@ struct PerturbTests {
     private static let sick = #"state == "sick""#
     private static let healthy = #"state == "healthy""#
 
-    private func oracle(_ isV2: Bool) throws -> (PerturbOracle, Database) {
-        let space = try Workspace(isV2: isV2)
-        try space.strengthenWeights()
-        let database = try space.ingested([Fixture.small])
-        return (PerturbOracle(space: space, exports: try space.exports(database)), database)
-    }
-
     private static func near(_ a: Double?, _ b: Double) -> Bool { a.map { abs($0 - b) <= 1e-9 } ?? false }
 
     @Test(
         "one gene after the other, also such as a cell lacks",
         arguments: [false, true].flatMap { isV2 in KnockoutOptions.Mode.allCases.map { (isV2, $0) } })
     func single(isV2: Bool, mode: KnockoutOptions.Mode) throws {
-        let (oracle, database) = try oracle(isV2)
+        let (oracle, database) = try PerturbOracle.ingested(isV2: isV2)
         let tiny = oracle.space.tiny
         let tokens = (0..<8).map { UInt32(tiny.specials.count + 7 * $0) }
         var options = PerturbOptions(cells: Self.sick, genes: tokens.map(tiny.symbol))
@@ -77,7 +70,7 @@ struct PerturbTests {
 
     @Test("several genes together", arguments: [KnockoutOptions.Mode.delete, .overexpress])
     func together(mode: KnockoutOptions.Mode) throws {
-        let (oracle, database) = try oracle(false)
+        let (oracle, database) = try PerturbOracle.ingested(isV2: false)
         let tiny = oracle.space.tiny
         let tokens = [9, 30, 5, 51].map { UInt32($0) }
         // One is named twice.
@@ -99,7 +92,7 @@ struct PerturbTests {
 
     @Test("all genes of each cell; the same for any number of threads; drawn cells")
     func all() throws {
-        let (oracle, database) = try oracle(true)
+        let (oracle, database) = try PerturbOracle.ingested(isV2: true)
         var options = PerturbOptions(cells: Self.sick, genes: nil)
         options.threads = 1
         let one = try database.perturb(options: options)
@@ -121,7 +114,7 @@ struct PerturbTests {
 
     @Test("stopped at any moment: the answer has the cells that were done, or it is an error")
     func stopped() throws {
-        let (_, database) = try oracle(false)
+        let (_, database) = try PerturbOracle.ingested(isV2: false)
         var options = PerturbOptions(cells: Self.sick, genes: nil)
         options.threads = 1
         let whole = try database.perturb(options: options)
@@ -205,7 +198,7 @@ struct PerturbTests {
 
     @Test("pairs, triples and an anchor: what they do beyond the sum of their genes", arguments: [false, true])
     func synergy(hasGoal: Bool) throws {
-        let (oracle, database) = try oracle(false)
+        let (oracle, database) = try PerturbOracle.ingested(isV2: false)
         let tiny = oracle.space.tiny
         var counts: [UInt32: Int] = [:]
         for row in oracle.rows("sick") { for gene in oracle.genes(row) { counts[gene, default: 0] += 1 } }
@@ -260,7 +253,7 @@ struct PerturbTests {
 
     @Test("affected genes: hidden states before and after, over cells", arguments: [false, true])
     func affected(isV2: Bool) throws {
-        let (oracle, database) = try oracle(isV2)
+        let (oracle, database) = try PerturbOracle.ingested(isV2: isV2)
         let tiny = oracle.space.tiny
         let gene = UInt32(tiny.specials.count + 7)
         var options = PerturbOptions(cells: Self.sick, genes: [tiny.symbol(of: gene)])
@@ -301,9 +294,9 @@ struct PerturbTests {
         #expect(plain.affected.isEmpty && plain.results.map(\.similarity) == answer.results.map(\.similarity))
     }
 
-    @Test("without a goal: beyond a gene's place; neighbors before and after; an archive for NumPy")
+    @Test("without a goal: beyond a gene's place; neighbors before and after")
     func rest() throws {
-        let (oracle, database) = try oracle(false)
+        let (oracle, database) = try PerturbOracle.ingested(isV2: false)
         var options = PerturbOptions(cells: Self.sick, genes: nil)
         options.neighbors = 3
         let answer = try database.perturb(options: options)
@@ -326,69 +319,11 @@ struct PerturbTests {
             #expect(some.neighborsAfter == nearest(try oracle.perturbed(row, [token], .delete)))
         }
         #expect(answer.positionCorrelation != nil)
-
-        options.toward = Self.healthy
-        let moved = try database.perturb(options: options)
-        #expect(moved.positionCorrelation == nil)
-        let path = oracle.space.path("all.npz")
-        try moved.writeNPZ(path)
-        let archive = try StoredZip.entries(try Data(contentsOf: URL(fileURLWithPath: path)))
-        func unique(_ names: [String]) -> [String] {
-            names.enumerated().filter { names.firstIndex(of: $1) == $0 }.map(\.element)
-        }
-        let (names, genes) = (unique(moved.results.map(\.cell)), unique(moved.results.compactMap(\.gene?.gene)))
-        for (name, value) in [("similarity", \PerturbAnswer.Result.similarity), ("shift", \.shift!)] {
-            let matrix = try NumPyArray(try #require(archive[name + ".npy"]))
-            try #require(matrix.shape == [names.count, genes.count])
-            #expect(matrix.values.count { !$0.isNaN } == moved.results.count)
-            for result in moved.results {
-                let place = try (
-                    #require(names.firstIndex(of: result.cell)), #require(genes.firstIndex(of: result.gene?.gene ?? ""))
-                )
-                #expect(Float(matrix.rows[place.0][place.1]) == Float(result[keyPath: value]))
-            }
-        }
-        let text = try #require(archive["cells.npy"])
-        let width = names.map(\.count).max() ?? 0
-        #expect(text.count == 128 + names.count * width * 4)
-        #expect(Array(text[128..<132]) == [UInt8(ascii: names[0].unicodeScalars.first ?? "?"), 0, 0, 0])
-    }
-
-    @Test("an .h5ad has the matrices in obsm, and takes no other file's place")
-    func h5ad() throws {
-        let (oracle, database) = try oracle(false)
-        var options = PerturbOptions(cells: Self.sick, genes: ["GENE1", "GENE2", "GENE3"])
-        options.mode = .overexpress
-        options.toward = Self.healthy
-        let answer = try database.perturb(options: options)
-        let path = oracle.space.path("shifts.h5ad")
-        try database.exportPerturbations(answer, to: path)
-        try database.exportPerturbations(answer, to: path)
-        let target = try Workspace()
-        let imported = try target.database()
-        _ = try imported.importEmbeddings([path], options: .init(obsm: "perturbation_shift"))
-        let exported = target.path("shifts.npy")
-        _ = try imported.exportEmbeddings(to: exported)
-        let matrix = try NumPyArray(try Data(contentsOf: URL(fileURLWithPath: exported)))
-        #expect(matrix.shape == [answer.cells, 3])
-        #expect(try imported.delete(where: Self.sick, dryRun: true).cellsDeleted == answer.cells)
-        #expect(matrix.values.map { Float($0) } == answer.results.compactMap(\.shift).map { Float($0) })
-        let other = oracle.space.path("other.h5ad")
-        try FileManager.default.copyItem(atPath: Fixture.small, toPath: other)
-        let error = #expect(throws: EmbDBError.self) { try database.exportPerturbations(answer, to: other) }
-        #expect(error?.code == .usage)
-        _ = try database.delete(where: Self.sick)
-        let warnings = Log()
-        try database.exportPerturbations(answer, to: path, control: Control(warning: { warnings.add($0) }))
-        #expect(warnings.count == 1)
-        let bare = try target.database("bare.embdb")
-        _ = try bare.importEmbeddings([path], options: .init(obsm: "perturbation_shift"))
-        #expect(throws: EmbDBError.self) { try bare.delete(where: Self.sick, dryRun: true) }
     }
 
     @Test("wrong requests are refused")
     func wrong() throws {
-        let (_, database) = try oracle(false)
+        let (_, database) = try PerturbOracle.ingested(isV2: false)
         func code(_ genes: [String]?, _ change: (inout PerturbOptions) -> Void = { _ in }) -> EmbDBError.Code? {
             var options = PerturbOptions(cells: Self.sick, genes: genes)
             change(&options)

@@ -84,7 +84,7 @@ package struct DeletionEmbedder: Sendable {
     }
 
     /// By cell and block, the most work first, so that no thread is left with it at the end. Where there are few blocks for the
-    /// threads, these are divided: their first layer costs a fifth of a pass or less.
+    /// threads, these are divided, and each part computes the first layer.
     private func tasks(_ cells: [CellInput], _ deletions: [Deletion]) throws(TransformerError) -> [Task] {
         struct Place: Hashable {
             let cell: Int

@@ -7,7 +7,7 @@ internal import Foundation
 /// A line of text with the whole fingerprint, then records: the number of bytes behind it (UInt32, little-endian), and
 /// a kind, a number and values under their checksum. What follows a record that is not whole is not there.
 final class PassJournal {
-    /// What values belong to: a cell as it is, a measured pair, all estimated pairs of a cell, or all its perturbations.
+    /// What values belong to: a cell as it is, a measured pair, all estimated pairs of a cell, or some perturbations of it.
     enum Kind: UInt32 {
         case original, measured, estimated, perturbed
     }

@@ -95,8 +95,11 @@ struct PerturbRun {
             ? nil : PassJournal(database: path, task: "perturb", fingerprint: fingerprint, warning: control.warning)
         isPartial = try !measureAll(journal, passesInAll: passes, control, in: transaction)
         try tell(all: isPartial, in: transaction)
-        if !isPartial { journal?.remove() }
-        if isPartial, results.isEmpty { throw EmbDBError(.cancelled, Self.stoppedEarly) }
+        guard isPartial else {
+            journal?.remove()
+            return
+        }
+        if results.isEmpty { throw EmbDBError(.cancelled, Self.stoppedEarly) }
     }
 
     /// - Returns: false if the caller wants to stop.
@@ -271,9 +274,10 @@ struct PerturbRun {
         func effect(_ genes: [UInt32]) -> Double? {
             places[genes].map { goal == nil ? 1 - effects.similarities[$0] : effects.shifts[$0] }
         }
-        func ids(_ rows: [Int]?) throws -> [String] {
-            try (rows ?? []).map { try StoredCells.id(ofRow: $0, in: transaction) }
+        func ids(_ rows: [Int]) throws -> [String] {
+            try rows.map { try StoredCells.id(ofRow: $0, in: transaction) }
         }
+        let neighborsBefore = try ids(effects.neighborsBefore)
         let single = cell.changes.prefix { places[$0.genes] != nil }.map {
             1 - effects.similarities[places[$0.genes] ?? 0]
         }
@@ -292,8 +296,8 @@ struct PerturbRun {
                     synergy: plan.hasSynergy ? effect(change.genes).map { $0 - sum } : nil,
                     beyondPosition: isWhole || index + Self.nextGenes < single.count
                         ? beyondPosition(index, single) : nil,
-                    neighborsBefore: try ids(effects.neighborsBefore),
-                    neighborsAfter: try ids(effects.neighbors.isEmpty ? nil : effects.neighbors[place])))
+                    neighborsBefore: neighborsBefore,
+                    neighborsAfter: try effects.neighbors.isEmpty ? [] : ids(effects.neighbors[place])))
         }
     }
 

@@ -78,6 +78,7 @@ struct Perturb: ParsableCommand {
                 if out.lowercased().hasSuffix(".npz") {
                     try answer.writeNPZ(out)
                 } else {
+                    // Whoever stopped the computation wants the file.
                     try Database.open(database).exportPerturbations(
                         answer, to: out,
                         control: Control(warning: { text in if !output.quiet { Console.note("warning: \(text)") } }))
