@@ -4,27 +4,24 @@
 //   v_load_pairs(p, n), v_store_pairs(p, v, n): the first n of 32 numbers as 16 pairs; those loaded behind them are 0,
 //   v_load_wide(p, n): the first n of 16 numbers, each in the lower half of a lane, the others 0,
 //   v_round_pairs(a, b): the pairs (a, b), rounded,
-//   v_fraction(x): x - floor(x), 0 for -inf, v_scale(p, x): p 2^floor(x), of which 2^x is made,
+//   v_powers(a, b): the pairs (a, b) of bf16 numbers 2^(x / 128 - 127), x rounded to an integer; next to nothing for x < 128, 0
+//   for x < 0 and NaN,
+//   v_any_above(a, b): whether a > b in any lane,
 //   v_permute(a, lanes, b): lanes of a, and from 16 on of b.
 //
 // The instruction sums over pairs: of dimensions for the scores, of keys for the context. Rows of Q and K have their
-// pairs side by side as they are; V's rows are interleaved in twos once a head, the weights when they are rounded.
+// pairs side by side as they are; V's rows are interleaved in twos once a head, the weights when they are made.
+//
+// A weight is 2^((score - shift) / 128), as ek_query_scale_bf16 has it. The shift is not the largest score, but one that no
+// score is far above. So it is known before all scores are, hardly ever changes, and a step's weights are made while the next
+// step's scores are summed. A NaN score weighs nothing. Scores are exact enough up to 2^38.
 
 #define BF16_QUERIES 32
 #define BF16_VECTORS (BF16_QUERIES / LANES)
-// Keys (then dimensions) whose sums are in registers together; a divisor of EK_KEY_TILE, which is even, and of LANES.
+// Keys (then dimensions) whose sums are in registers together; a divisor of EK_KEY_TILE_BF16 and LANES, and even.
 #define BF16_STEP 8
-
-// 2^x for x <= 0, relative error below 8.6e-5 (rounding to bf16 makes one of 2e-3), 0 far below, NaN for NaN. The
-// polynomial of degree 3 has the least largest error on [0, 1] of those with 1 for the constant, so that 2^0 is 1.
-EK_INLINE vf v_exp2_short(vf x) {
-    const vf r = v_fraction(x);
-    vf p = (vf)7.706704393e-2f;
-    p = v_fma(p, r, (vf)2.276449891e-1f);
-    p = v_fma(p, r, (vf)6.951167869e-1f);
-    p = v_fma(p, r, (vf)1.0f);
-    return v_scale(p, x);
-}
+_Static_assert(BF16_VECTORS == 2, "bf16_score has so many weights to make as a step has keys");
+_Static_assert(EK_KEY_TILE_BF16 % BF16_STEP == 0 && EK_KEY_TILE_BF16 >= EK_KEY_TILE, "tiles of weights end too early");
 
 // 16 x 16 words change rows for columns: at every step, blocks of `s` do so in blocks of 2 s.
 EK_INLINE void v_transpose(vi rows[LANES]) {
@@ -41,83 +38,27 @@ EK_INLINE void v_transpose(vi rows[LANES]) {
     }
 }
 
-// Scores of BF16_STEP keys, and the largest so far. `pairs` of dimensions.
-EK_INLINE void bf16_scores(const uint32_t *queries, const uint32_t *keys, size_t width, size_t pairs, float *scores,
-                           vf *largest) {
+EK_INLINE void bf16_step(const uint32_t *queries, const uint32_t *keys, size_t width,
+                         vf sums[BF16_STEP][BF16_VECTORS]) {
+    vi q[BF16_VECTORS];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < BF16_VECTORS; v++) q[v] = v_words(queries + v * LANES);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < BF16_STEP; j++) {
+        const vi key = v_pair(keys + (size_t)j * width);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < BF16_VECTORS; v++) sums[j][v] = v_dot_pairs(sums[j][v], key, q[v]);
+    }
+}
+
+// to = from + the values of `pairs` pairs of keys, weighted, of BF16_STEP dimensions of the context.
+EK_INLINE void bf16_values(const uint32_t *weights, const uint32_t *values, size_t pairs, const float *from,
+                           float *to) {
     vf sums[BF16_STEP][BF16_VECTORS];
 #pragma clang loop unroll(full)
     for (int j = 0; j < BF16_STEP; j++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < BF16_VECTORS; v++) sums[j][v] = (vf)0.0f;
-    for (size_t i = 0; i < pairs; i++) {
-        vi q[BF16_VECTORS];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < BF16_VECTORS; v++) q[v] = v_words(queries + i * BF16_QUERIES + v * LANES);
-#pragma clang loop unroll(full)
-        for (int j = 0; j < BF16_STEP; j++) {
-            const vi key = v_pair(keys + (size_t)j * width + i);
-#pragma clang loop unroll(full)
-            for (int v = 0; v < BF16_VECTORS; v++) sums[j][v] = v_dot_pairs(sums[j][v], key, q[v]);
-        }
-    }
-#pragma clang loop unroll(full)
-    for (int j = 0; j < BF16_STEP; j++)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < BF16_VECTORS; v++) {
-            v_store(scores + j * BF16_QUERIES + v * LANES, sums[j][v]);
-            largest[v] = v_larger(largest[v], sums[j][v]);
-        }
-}
-
-// Scores of `count` keys at `keys`, and the largest so far.
-EK_INLINE void bf16_score(const uint32_t *queries, const uint32_t *keys, size_t count, size_t width, size_t pairs,
-                          float *scores, vf *largest) {
-    size_t key = 0;
-    for (; key + BF16_STEP <= count; key += BF16_STEP)
-        bf16_scores(queries, keys + key * width, width, pairs, scores + key * BF16_QUERIES, largest);
-    // Rows behind the last key are zeros, whose scores would be as large as 0: they are left out of the maximum.
-    if (key < count) {
-        vf ignored[BF16_VECTORS];
-        for (int v = 0; v < BF16_VECTORS; v++) ignored[v] = (vf)0.0f;
-        bf16_scores(queries, keys + key * width, width, pairs, scores + key * BF16_QUERIES, ignored);
-        for (; key < count; key++)
-            for (int v = 0; v < BF16_VECTORS; v++)
-                largest[v] = v_larger(largest[v], v_load(scores + key * BF16_QUERIES + v * LANES));
-    }
-}
-
-// The weights of `count` keys, in pairs, and their sums; they may be in place of the scores. Scores are scaled in f32, less
-// `shift`, the scaled largest one: the query is not rounded a second time, and the rounding of a large shift is the same for
-// all weights.
-EK_INLINE void bf16_weigh(const float *scores, size_t count, float scale, const vf *shift, float *weights, vf *sums) {
-    size_t key = 0;
-    for (; key + 2 <= count; key += 2)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < BF16_VECTORS; v++) {
-            const float *score = scores + key * BF16_QUERIES + v * LANES;
-            const vf even = v_exp2_short(v_fma(v_load(score), (vf)scale, -shift[v]));
-            const vf odd = v_exp2_short(v_fma(v_load(score + BF16_QUERIES), (vf)scale, -shift[v]));
-            sums[v] += even + odd;
-            v_store_words(weights + key / 2 * BF16_QUERIES + v * LANES, v_round_pairs(even, odd));
-        }
-    if (key < count)
-        for (int v = 0; v < BF16_VECTORS; v++) {
-            const vf score = v_load(scores + key * BF16_QUERIES + v * LANES);
-            const vf even = v_exp2_short(v_fma(score, (vf)scale, -shift[v]));
-            sums[v] += even;
-            v_store_words(weights + key / 2 * BF16_QUERIES + v * LANES, v_round_pairs(even, (vf)0.0f));
-        }
-}
-
-// to = from * factor + the values of `pairs` pairs of keys, weighted, of BF16_STEP dimensions of the context.
-EK_INLINE void bf16_values(const float *weights, const uint32_t *values, size_t pairs, const vf *factor,
-                           const float *from, float *to) {
-    vf sums[BF16_STEP][BF16_VECTORS];
-#pragma clang loop unroll(full)
-    for (int j = 0; j < BF16_STEP; j++)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < BF16_VECTORS; v++)
-            sums[j][v] = v_load(from + j * BF16_QUERIES + v * LANES) * factor[v];
+        for (int v = 0; v < BF16_VECTORS; v++) sums[j][v] = v_load(from + j * BF16_QUERIES + v * LANES);
     for (size_t pair = 0; pair < pairs; pair++) {
         vi w[BF16_VECTORS];
 #pragma clang loop unroll(full)
@@ -142,72 +83,169 @@ typedef struct {
     size_t length;
 } bf16_keys;
 
-// A tile of queries on its way through the keys.
+// A tile of queries.
 typedef struct {
     // Pairs, [width][BF16_QUERIES].
     uint32_t *queries;
-    // [2 * width][BF16_QUERIES], [EK_KEY_TILE][BF16_QUERIES]
-    float *context, *scores;
+    // [2 * width][BF16_QUERIES]
+    float *context;
+    // Of BF16_STEP keys.
+    float *scores;
+    // Pairs, [EK_KEY_TILE_BF16 / 2][BF16_QUERIES].
+    uint32_t *weights;
     // `width`: pairs of dimensions in a row, whole vectors of them.
     size_t width, head_size;
-    // Of the scores: 2^(scale x) = e^(x / sqrt d)
-    float scale;
-    // The largest scores, the same scaled, and the sums of the weights.
-    vf largest[BF16_VECTORS], shift[BF16_VECTORS], sums[BF16_VECTORS];
 } bf16_tile;
+
+// What the queries have met of the keys. A weight is 2^((score + base) / 128 - 127); scores above `limit` need another base.
+typedef struct {
+    vf base[BF16_VECTORS], limit[BF16_VECTORS], sums[BF16_VECTORS];
+} bf16_softmax;
 
 EK_INLINE size_t bf16_width(size_t head_size) { return (head_size + 2 * LANES - 1) / (2 * LANES) * LANES; }
 
-EK_INLINE void bf16_begin(bf16_tile *tile) {
+EK_INLINE bf16_softmax bf16_begin(const bf16_tile *tile) {
+    bf16_softmax softmax;
     for (int v = 0; v < BF16_VECTORS; v++) {
         // Not infinite: the difference of two of them would be no number.
-        tile->largest[v] = tile->shift[v] = (vf)-FLT_MAX;
-        tile->sums[v] = (vf)0.0f;
+        softmax.base[v] = (vf)FLT_MAX;
+        softmax.limit[v] = (vf)-FLT_MAX;
+        softmax.sums[v] = (vf)0.0f;
     }
     for (size_t i = 0; i < 2 * tile->width * BF16_QUERIES; i += LANES) v_store(tile->context + i, (vf)0.0f);
+    return softmax;
 }
 
-// The tile's largest scores become `largest`; the factors that this takes. Once for many keys, so in full precision: an error
-// here would come back each time.
-EK_INLINE void bf16_raise(bf16_tile *tile, const vf *largest, vf *factor) {
+EK_INLINE int bf16_above(const bf16_softmax *softmax, const vf *largest) {
+    int above = 0;
+    for (int v = 0; v < BF16_VECTORS; v++) above |= v_any_above(largest[v], softmax->limit[v]);
+    return above;
+}
+
+// Queries with a score above their limit get a base by which that one weighs 1, and a limit where one weighs 2^32; the
+// context `from` becomes the tile's. The factor is in full precision: an error here would come back each time.
+EK_INLINE void bf16_raise(const bf16_tile *tile, const float *from, const vf *largest, bf16_softmax *softmax) {
     for (int v = 0; v < BF16_VECTORS; v++) {
-        const vf shift = largest[v] * tile->scale;
-        factor[v] = v_exp2(tile->shift[v] - shift);
-        tile->largest[v] = largest[v];
-        tile->shift[v] = shift;
-        tile->sums[v] *= factor[v];
+        const vi above = largest[v] > softmax->limit[v];
+        const vf base = v_select(above, 127 * 128.0f - largest[v], softmax->base[v]);
+        const vf factor = v_exp2((base - softmax->base[v]) * (1 / 128.0f));
+        softmax->limit[v] = v_select(above, largest[v] + 32 * 128.0f, softmax->limit[v]);
+        softmax->base[v] = base;
+        softmax->sums[v] *= factor;
+        for (size_t place = (size_t)v * LANES; place < 2 * tile->width * BF16_QUERIES; place += BF16_QUERIES)
+            v_store(tile->context + place, v_load(from + place) * factor);
     }
 }
 
-EK_INLINE void bf16_add_values(const bf16_tile *tile, const bf16_keys *keys, size_t start, size_t count,
-                               const float *weights, const vf *factor, const float *from) {
+// The weights of a pair of keys by their scores in a vector of queries, and their sum: of the rounded ones, as these are what
+// the values are multiplied by. Nothing here takes the units that multiply, so that it goes on beside products.
+EK_INLINE void bf16_weigh(const float *scores, vf base, uint32_t *weights, vf *sum) {
+    const vi pair = v_powers(v_load(scores) + base, v_load(scores + BF16_QUERIES) + base);
+    *sum += (vf)(pair << 16) + (vf)(pair & (vi)0xffff0000);
+    v_store_words(weights, pair);
+}
+
+// The scores of the keys from `key` on, to tile->scores, and the largest of them. If `behind`, those of the step before,
+// which are still there, are weighed meanwhile.
+EK_INLINE void bf16_score(const bf16_tile *tile, const bf16_keys *keys, size_t key, const int behind,
+                          bf16_softmax *softmax, vf *largest) {
+    const size_t width = tile->width, pairs = (tile->head_size + 1) / 2, steps = pairs / BF16_STEP;
+    const uint32_t *queries = tile->queries, *row = keys->keys + key * width;
+    vf sums[BF16_STEP][BF16_VECTORS];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < BF16_STEP; j++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < BF16_VECTORS; v++) sums[j][v] = (vf)0.0f;
+    if (behind) {
+        uint32_t *weights = tile->weights + (key - BF16_STEP) % EK_KEY_TILE_BF16 / 2 * BF16_QUERIES;
+#pragma clang loop unroll(full)
+        for (int v = 0; v < BF16_VECTORS; v++)
+#pragma clang loop unroll(disable)
+            for (int j = 0; j < BF16_STEP; j += 2) {
+                bf16_weigh(tile->scores + j * BF16_QUERIES + v * LANES, softmax->base[v],
+                           weights + j / 2 * BF16_QUERIES + v * LANES, softmax->sums + v);
+                for (size_t i = 0; i < steps; i++, queries += BF16_QUERIES, row++) bf16_step(queries, row, width, sums);
+            }
+    }
+    for (size_t i = behind ? steps * BF16_STEP : 0; i < pairs; i++, queries += BF16_QUERIES, row++)
+        bf16_step(queries, row, width, sums);
+#pragma clang loop unroll(full)
+    for (int v = 0; v < BF16_VECTORS; v++) {
+        largest[v] = (vf)-FLT_MAX;
+#pragma clang loop unroll(full)
+        for (int j = 0; j < BF16_STEP; j++) {
+            v_store(tile->scores + j * BF16_QUERIES + v * LANES, sums[j][v]);
+            largest[v] = v_larger(sums[j][v], largest[v]);
+        }
+    }
+}
+
+EK_INLINE void bf16_weigh_keys(const bf16_tile *tile, size_t key, bf16_softmax *softmax) {
+    uint32_t *weights = tile->weights + key % EK_KEY_TILE_BF16 / 2 * BF16_QUERIES;
+    for (int v = 0; v < BF16_VECTORS; v++)
+        for (int j = 0; j < BF16_STEP; j += 2)
+            bf16_weigh(tile->scores + j * BF16_QUERIES + v * LANES, softmax->base[v],
+                       weights + j / 2 * BF16_QUERIES + v * LANES, softmax->sums + v);
+}
+
+// Rows behind the last key are zeros, whose scores would be as large as 0. Not inline: called once a cell, and the registers are
+// others'.
+static __attribute__((noinline)) void bf16_forget(float *scores, size_t count, vf *largest) {
+    for (int v = 0; v < BF16_VECTORS; v++) {
+        largest[v] = (vf)-FLT_MAX;
+        for (size_t j = 0; j < BF16_STEP; j++) {
+            float *score = scores + j * BF16_QUERIES + v * LANES;
+            if (j >= count) v_store(score, (vf)-FLT_MAX);
+            largest[v] = v_larger(v_load(score), largest[v]);
+        }
+    }
+}
+
+// The weights of the keys from `start` to `end` go into the context, which begins as `from`. Not inline, as it takes all
+// registers.
+static __attribute__((noinline)) void bf16_add_values(const bf16_tile *tile, const bf16_keys *keys, size_t start,
+                                                      size_t end, const float *from) {
+    const uint32_t *weights = tile->weights + start % EK_KEY_TILE_BF16 / 2 * BF16_QUERIES;
     for (size_t i = 0; i < tile->head_size; i += BF16_STEP) {
         const uint32_t *values = keys->values + i / LANES * LANES * ((keys->length + 1) / 2) + i % LANES;
-        bf16_values(weights, values + start / 2 * LANES, (count + 1) / 2, factor, from + i * BF16_QUERIES,
+        bf16_values(weights, values + start / 2 * LANES, (end - start + 1) / 2, from + i * BF16_QUERIES,
                     tile->context + i * BF16_QUERIES);
     }
 }
 
-EK_INLINE void bf16_score_keys(const bf16_tile *tile, const bf16_keys *keys, size_t start, size_t count, vf *largest) {
-    bf16_score(tile->queries, keys->keys + start * tile->width, count, tile->width, (tile->head_size + 1) / 2,
-               tile->scores, largest);
-}
-
-EK_INLINE void bf16_add(bf16_tile *tile, const bf16_keys *keys) {
-    for (size_t start = 0; start < keys->length; start += EK_KEY_TILE) {
-        const size_t left = keys->length - start, count = left < EK_KEY_TILE ? left : EK_KEY_TILE;
-        vf largest[BF16_VECTORS], factor[BF16_VECTORS];
-        for (int v = 0; v < BF16_VECTORS; v++) largest[v] = tile->largest[v];
-        bf16_score_keys(tile, keys, start, count, largest);
-        bf16_raise(tile, largest, factor);
-        bf16_weigh(tile->scores, count, tile->scale, tile->shift, tile->scores, tile->sums);
-        bf16_add_values(tile, keys, start, count, tile->scores, factor, tile->context);
+EK_INLINE bf16_softmax bf16_add(const bf16_tile *tile, const bf16_keys *keys, bf16_softmax softmax) {
+    for (size_t start = 0; start < keys->length; start += EK_KEY_TILE_BF16) {
+        const size_t left = keys->length - start;
+        const size_t end = left < EK_KEY_TILE_BF16 ? keys->length : start + EK_KEY_TILE_BF16;
+        // From `from` on weights are not in the context yet.
+        size_t from = start, key = start;
+        for (; key < end; key += BF16_STEP) {
+            vf largest[BF16_VECTORS];
+            if (key == start)
+                bf16_score(tile, keys, key, 0, &softmax, largest);
+            else
+                bf16_score(tile, keys, key, 1, &softmax, largest);
+            if (__builtin_expect(end - key < BF16_STEP, 0)) {
+                // Not `largest`, which would have to be in memory for every step.
+                vf few[BF16_VECTORS];
+                bf16_forget(tile->scores, end - key, few);
+                for (int v = 0; v < BF16_VECTORS; v++) largest[v] = few[v];
+            }
+            if (__builtin_expect(bf16_above(&softmax, largest), 0)) {
+                if (from < key) bf16_add_values(tile, keys, from, key, tile->context);
+                from = key;
+                bf16_raise(tile, tile->context, largest, &softmax);
+            }
+        }
+        bf16_weigh_keys(tile, key - BF16_STEP, &softmax);
+        bf16_add_values(tile, keys, from, end, tile->context);
     }
+    return softmax;
 }
 
-EK_INLINE void bf16_end(bf16_tile *tile) {
+EK_INLINE void bf16_end(const bf16_tile *tile, const bf16_softmax *softmax) {
     for (int v = 0; v < BF16_VECTORS; v++) {
-        const vf inverse = 1.0f / tile->sums[v];
+        const vf inverse = 1.0f / softmax->sums[v];
         for (size_t i = 0; i < 2 * tile->width; i++) {
             float *x = tile->context + i * BF16_QUERIES + v * LANES;
             v_store(x, v_load(x) * inverse);
@@ -237,12 +275,12 @@ static bf16_keys bf16_pack(const ek_bf16 *key, const ek_bf16 *value, size_t stri
 // A tile's memory at `memory`, behind which there is more.
 EK_INLINE bf16_tile bf16_room(size_t head_size, uint32_t **memory) {
     const size_t width = bf16_width(head_size);
-    uint32_t *queries = *memory;
-    float *context = (float *)queries + width * BF16_QUERIES, *scores = context + 2 * width * BF16_QUERIES;
-    *memory = (uint32_t *)scores + EK_KEY_TILE * BF16_QUERIES;
+    uint32_t *queries = *memory, *context = queries + width * BF16_QUERIES;
+    uint32_t *scores = context + 2 * width * BF16_QUERIES, *weights = scores + BF16_STEP * BF16_QUERIES;
+    *memory = weights + EK_KEY_TILE_BF16 / 2 * BF16_QUERIES;
     return (bf16_tile){
-        .queries = queries, .context = context, .scores = scores, .width = width, .head_size = head_size,
-        .scale = 1.44269504f / __builtin_sqrtf((float)head_size),
+        .queries = queries, .context = (float *)context, .scores = (float *)scores, .weights = weights, .width = width,
+        .head_size = head_size,
     };
 }
 
@@ -286,13 +324,12 @@ static void attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf
                            size_t context_stride, float *scratch) {
     uint32_t *memory = (uint32_t *)scratch;
     const bf16_keys keys = bf16_pack(key, value, stride, length, head_size, &memory);
-    bf16_tile tile = bf16_room(head_size, &memory);
+    const bf16_tile tile = bf16_room(head_size, &memory);
     for (size_t start = first; start < end; start += BF16_QUERIES) {
         const size_t count = end - start < BF16_QUERIES ? end - start : BF16_QUERIES;
         bf16_load_queries(&tile, query + start * stride, stride, count);
-        bf16_begin(&tile);
-        bf16_add(&tile, &keys);
-        bf16_end(&tile);
+        const bf16_softmax softmax = bf16_add(&tile, &keys, bf16_begin(&tile));
+        bf16_end(&tile, &softmax);
         bf16_store_context(&tile, 0, count, context + start * context_stride, context_stride);
     }
 }

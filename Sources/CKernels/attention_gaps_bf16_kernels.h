@@ -10,28 +10,33 @@ static void bf16_store_gap(const bf16_tile *tile, size_t start, size_t count, si
         bf16_store_context(tile, behind, count, context + (start + behind - width) * stride, stride);
 }
 
-// `all`, after the keys outside of the gaps, goes on in `tile`. all->scores: of the other keys, whose rows begin at `first`. As
-// keys go in pairs, those of the gap are weighed, too, with nothing.
-EK_INLINE void bf16_fill(const bf16_tile *all, bf16_tile *tile, const bf16_keys *keys, size_t first, size_t gap,
-                         size_t width) {
-    const size_t begin = gap - first, end = begin + width, bytes = BF16_QUERIES * sizeof *all->scores;
-    vf largest[BF16_VECTORS], factor[BF16_VECTORS];
+// `softmax` and the context `from`, after the keys outside of the gaps, go on in `tile`. `scores`: of the other keys, whose
+// rows begin at `first`. As keys go in pairs, those of the gap are weighed, too, with nothing.
+EK_INLINE void bf16_fill(const bf16_tile *tile, bf16_softmax softmax, const bf16_keys *keys, const float *scores,
+                         const float *from, size_t first, size_t gap, size_t width) {
+    const size_t begin = gap - first, end = begin + width;
+    vf largest[BF16_VECTORS];
     for (int v = 0; v < BF16_VECTORS; v++) {
-        largest[v] = tile->largest[v] = all->largest[v];
-        tile->shift[v] = all->shift[v];
-        tile->sums[v] = all->sums[v];
+        largest[v] = (vf)-FLT_MAX;
         for (size_t key = 0; key < keys->length; key++)
             if (key < begin || key >= end)
-                largest[v] = v_larger(largest[v], v_load(all->scores + key * BF16_QUERIES + v * LANES));
+                largest[v] = v_larger(v_load(scores + key * BF16_QUERIES + v * LANES), largest[v]);
     }
-    bf16_raise(tile, largest, factor);
-    memcpy(tile->scores, all->scores, begin * bytes);
-    for (size_t i = begin * BF16_QUERIES; i < end * BF16_QUERIES; i += LANES)
-        v_store(tile->scores + i, (vf)-__builtin_inff());
-    memcpy(tile->scores + end * BF16_QUERIES, all->scores + end * BF16_QUERIES, (keys->length - end) * bytes);
-    bf16_weigh(tile->scores, keys->length, tile->scale, tile->shift, tile->scores, tile->sums);
-    bf16_add_values(tile, keys, 0, keys->length, tile->scores, factor, all->context);
-    bf16_end(tile);
+    if (bf16_above(&softmax, largest)) {
+        bf16_raise(tile, from, largest, &softmax);
+        from = tile->context;
+    }
+    for (size_t key = 0; key < keys->length; key += BF16_STEP) {
+        for (size_t j = 0; j < BF16_STEP; j++)
+            for (int v = 0; v < BF16_VECTORS; v++) {
+                const size_t at = key + j, place = at * BF16_QUERIES + v * LANES;
+                const int none = (at >= begin && at < end) || at >= keys->length;
+                v_store(tile->scores + j * BF16_QUERIES + v * LANES, none ? (vf)-FLT_MAX : v_load(scores + place));
+            }
+        bf16_weigh_keys(tile, key, &softmax);
+    }
+    bf16_add_values(tile, keys, 0, keys->length, from);
+    bf16_end(tile, &softmax);
 }
 
 static void attention_gaps_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride,
@@ -42,18 +47,21 @@ static void attention_gaps_bf16(const ek_bf16 *query, const ek_bf16 *key, const 
     const bf16_keys before = bf16_pack(key, value, stride, near, head_size, &memory),
                     others = bf16_pack(key + near * stride, value + near * stride, stride, far - near, head_size, &memory),
                     behind = bf16_pack(key + far * stride, value + far * stride, stride, rows - far, head_size, &memory);
-    bf16_tile all = bf16_room(head_size, &memory), tile = bf16_room(head_size, &memory);
+    const bf16_tile all = bf16_room(head_size, &memory), tile = bf16_room(head_size, &memory);
+    float *scores = (float *)memory;
     for (size_t start = first; start < end; start += BF16_QUERIES) {
         const size_t count = end - start < BF16_QUERIES ? end - start : BF16_QUERIES;
         bf16_load_queries(&all, query + start * stride, stride, count);
-        bf16_begin(&all);
-        bf16_add(&all, &before);
-        bf16_add(&all, &behind);
-        vf ignored[BF16_VECTORS];
-        for (int v = 0; v < BF16_VECTORS; v++) ignored[v] = (vf)0.0f;
-        bf16_score_keys(&all, &others, 0, others.length, ignored);
+        bf16_softmax softmax = bf16_begin(&all);
+        softmax = bf16_add(&all, &before, softmax);
+        softmax = bf16_add(&all, &behind, softmax);
+        for (size_t row = 0; row < others.length; row += BF16_STEP) {
+            vf largest[BF16_VECTORS];
+            bf16_score(&all, &others, row, 0, &softmax, largest);
+            memcpy(scores + row * BF16_QUERIES, all.scores, BF16_STEP * BF16_QUERIES * sizeof *scores);
+        }
         for (size_t i = 0; i < gaps->count; i++) {
-            bf16_fill(&all, &tile, &others, near, gaps->starts[i], gaps->width);
+            bf16_fill(&tile, softmax, &others, scores, all.context, near, gaps->starts[i], gaps->width);
             bf16_store_gap(&tile, start, count, gaps->starts[i], gaps->width, context + i * gaps->context_size,
                            context_stride);
         }

@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma"))), \
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16,fma"))), \
                              apply_to = function)
 
 #define LANES 16
@@ -23,9 +23,10 @@ EK_INLINE void v_store_tail(float *p, vf v, size_t n) { _mm512_mask_storeu_ps(p,
 
 EK_INLINE vi v_words(const void *p) { return (vi)_mm512_loadu_si512(p); }
 EK_INLINE void v_store_words(void *p, vi v) { _mm512_storeu_si512(p, (__m512i)v); }
+// Not vbroadcastss, which compilers would take: on Zen 4 it keeps what makes weights from going on beside products.
 EK_INLINE vi v_pair(const void *p) {
-    int32_t pair;
-    memcpy(&pair, p, sizeof pair);
+    __m512i pair;
+    __asm__("vpbroadcastd %1, %0" : "=v"(pair) : "m"(*(const int32_t(*)[1])p));
     return (vi)pair;
 }
 EK_INLINE vi v_single(const ek_bf16 *p) { return (vi)(int32_t)*p; }
@@ -47,10 +48,24 @@ EK_INLINE vi v_round_pairs(vf a, vf b) {
     return (vi)_mm512_permutexvar_epi16((__m512i)lanes, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
 }
 
-EK_INLINE vf v_fraction(vf x) {
-    return (vf)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+// round(128 (2^(i / 128) - 1)) ^ i: what makes the lower 7 bits of a fixed-point exponent the fraction of a bf16
+// number.
+static const uint8_t fractions[128] __attribute__((aligned(64))) = {
+    0, 0, 3, 1, 7, 1, 2, 2, 14, 15, 13, 3, 5, 4, 4, 4, 28, 29, 31, 29, 27, 26, 6, 6, 10, 10, 9, 15, 9, 11, 9, 8,
+    56, 56, 56, 56, 56, 57, 59, 57, 55, 9, 11, 9, 14, 14, 10, 10, 22, 22, 26, 26, 30, 30, 29, 27, 21, 23, 21, 11, 13, 15, 13, 11,
+    117, 119, 117, 123, 125, 127, 125, 123, 117, 119, 117, 11, 13, 15, 13, 11, 21, 23, 26, 26, 30, 30, 26, 26, 22, 22, 10, 9, 15, 9, 11, 9,
+    55, 57, 56, 56, 56, 56, 56, 7, 9, 11, 9, 15, 10, 10, 6, 6, 27, 29, 31, 28, 4, 4, 5, 3, 13, 15, 2, 2, 7, 1, 3, 0,
+};
+// Fixed point with 7 binary places has its whole part where bf16 has the exponent.
+EK_INLINE vi v_powers(vf even, vf odd) {
+    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
+    const __m512i fixed =
+        _mm512_shuffle_epi8(_mm512_packus_epi32(_mm512_cvtps_epi32((__m512)even), _mm512_cvtps_epi32((__m512)odd)), order);
+    const __m512i fraction = _mm512_maskz_permutex2var_epi8(
+        0x5555555555555555, _mm512_load_si512(fractions), fixed, _mm512_load_si512(fractions + 64));
+    return (vi)_mm512_xor_si512(fixed, fraction);
 }
-EK_INLINE vf v_scale(vf p, vf x) { return (vf)_mm512_scalef_ps((__m512)p, (__m512)x); }
+EK_INLINE int v_any_above(vf a, vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ) != 0; }
 EK_INLINE vi v_permute(vi a, vi lanes, vi b) {
     return (vi)_mm512_permutex2var_epi32((__m512i)a, (__m512i)lanes, (__m512i)b);
 }
@@ -70,7 +85,7 @@ static void round_bf16(const float *x, size_t n, ek_bf16 *y) {
 
 const ek_bf16_table *ek_avx512_bf16(void) {
     static const ek_bf16_table table = {round_bf16, linear_bf16, attention_bf16, attention_gaps_bf16};
-    if (!ek_avx512() || !__builtin_cpu_supports("avx512bf16")) return NULL;
+    if (!ek_avx512() || !__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512bf16")) return NULL;
     return &table;
 }
 #else

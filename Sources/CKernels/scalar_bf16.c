@@ -36,7 +36,6 @@ static void linear_bf16(const ek_bf16 *x, size_t rows, size_t in, const ek_bf16 
 // One query against all keys but those from `gap` to `behind`.
 static void attend(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t length,
                    size_t gap, size_t behind, size_t head_size, ek_bf16 *context, float *scratch) {
-    const float scale = 1 / sqrtf((float)head_size);
     float *scores = scratch, *sums = scratch + length;
     float largest = -FLT_MAX, total = 0;
     for (size_t j = 0; j < length; j++) {
@@ -48,9 +47,9 @@ static void attend(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *valu
     for (size_t d = 0; d < head_size; d++) sums[d] = 0;
     for (size_t j = 0; j < length; j++) {
         if (j >= gap && j < behind) continue;
-        const float weight = expf((scores[j] - largest) * scale), rounded = ek_from_bf16(ek_to_bf16(weight));
+        const float weight = ek_from_bf16(ek_to_bf16(exp2f((scores[j] - largest) / 128)));
         total += weight;
-        for (size_t d = 0; d < head_size; d++) sums[d] += rounded * ek_from_bf16(value[j * stride + d]);
+        for (size_t d = 0; d < head_size; d++) sums[d] += weight * ek_from_bf16(value[j * stride + d]);
     }
     for (size_t d = 0; d < head_size; d++) context[d] = ek_to_bf16(sums[d] / total);
 }

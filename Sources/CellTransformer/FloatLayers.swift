@@ -81,7 +81,7 @@ struct FloatLayers: BertLayers, @unchecked Sendable {
         into y: UnsafeMutablePointer<Float>
     ) {
         ek_linear_f32(
-            x, rows, linear.input, packed.pointer(linear, of: Float.self), weights.pointer(linear.bias), linear.output,
+            x, rows, linear.input, packed.pointer(linear, of: Float.self), packed.bias(linear), linear.output,
             activation, residual, y)
     }
 

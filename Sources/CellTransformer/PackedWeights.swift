@@ -2,15 +2,16 @@ internal import CKernels
 internal import Numerics
 
 /// The linear layers of a model in the order in which the kernels read them, made once from ``BertWeights`` for each
-/// precision that is asked for.
+/// precision that is asked for. In bf16, what makes queries is multiplied by what attention wants these multiplied by, so that
+/// a query is rounded once.
 final class PackedWeights: @unchecked Sendable {
     // Unchecked: the memory is written in init alone.
 
     /// One linear layer.
     struct Linear {
-        /// Its first byte.
+        /// First byte of its weights.
         let offset: Int
-        /// Offset of its bias in the weights.
+        /// First byte of its bias.
         let bias: Int
         let input: Int
         let output: Int
@@ -33,35 +34,44 @@ final class PackedWeights: @unchecked Sendable {
         let h = weights.configuration.hiddenSize
         let f = weights.configuration.feedForwardSize
         var size = 0
-        var linears: [(Linear, weight: Int)] = []
-        func place(_ pair: BertLayout.Pair, input: Int, output: Int) -> Linear {
-            let linear = Linear(offset: size, bias: pair.bias, input: input, output: output)
-            linears.append((linear, pair.weight))
-            // Whole cache lines.
-            size += (Self.bytes(output, input, precision) + 63) / 64 * 64
+        var linears: [(Linear, BertLayout.Pair, queries: Int)] = []
+        /// `queries`: so many of the first outputs are queries.
+        func place(_ pair: BertLayout.Pair, input: Int, output: Int, queries: Int = 0) -> Linear {
+            let linear = Linear(
+                offset: size, bias: size + Self.lines(Self.bytes(output, input, precision)), input: input,
+                output: output)
+            linears.append((linear, pair, queries))
+            size = linear.bias + Self.lines(output * MemoryLayout<Float>.size)
             return linear
         }
         layers = weights.layout.layers.map { layer in
             Layer(
-                queryKeyValue: place(layer.queryKeyValue, input: h, output: 3 * h),
+                queryKeyValue: place(layer.queryKeyValue, input: h, output: 3 * h, queries: h),
                 attentionOutput: place(layer.attentionOutput, input: h, output: h),
                 feedForwardIn: place(layer.feedForwardIn, input: h, output: f),
                 feedForwardOut: place(layer.feedForwardOut, input: f, output: h))
         }
         headTransform = weights.layout.head.map { place($0.transform, input: h, output: h) }
         memory = AlignedBuffer(repeating: 0, count: size)
-        for (linear, weight) in linears {
+        for (linear, pair, queries) in linears {
+            let bias = UnsafeMutableRawPointer(memory.baseAddress + linear.bias).assumingMemoryBound(to: Float.self)
+            bias.update(from: weights.pointer(pair.bias), count: linear.output)
             let place = UnsafeMutableRawPointer(memory.baseAddress + linear.offset)
+            let matrix = weights.pointer(pair.weight)
             switch precision {
-            case .f32:
-                ek_pack_f32(
-                    weights.pointer(weight), linear.output, linear.input, place.assumingMemoryBound(to: Float.self))
+            case .f32: ek_pack_f32(matrix, linear.output, linear.input, place.assumingMemoryBound(to: Float.self))
             case .bf16:
-                ek_pack_bf16(
-                    weights.pointer(weight), linear.output, linear.input, place.assumingMemoryBound(to: UInt16.self))
+                let scale = ek_query_scale_bf16(weights.configuration.headSize)
+                var scaled = Array(UnsafeBufferPointer(start: matrix, count: linear.output * linear.input))
+                for index in 0..<queries * linear.input { scaled[index] *= scale }
+                for index in 0..<queries { bias[index] *= scale }
+                ek_pack_bf16(scaled, linear.output, linear.input, place.assumingMemoryBound(to: UInt16.self))
             }
         }
     }
+
+    /// Whole cache lines.
+    private static func lines(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }
 
     private static func bytes(_ output: Int, _ input: Int, _ precision: Precision) -> Int {
         switch precision {
@@ -73,5 +83,10 @@ final class PackedWeights: @unchecked Sendable {
     /// The panels of a linear layer, of the type that its precision has; valid while this object lives.
     func pointer<Number>(_ linear: Linear, of _: Number.Type) -> UnsafePointer<Number> {
         UnsafeRawPointer(memory.baseAddress + linear.offset).assumingMemoryBound(to: Number.self)
+    }
+
+    /// The bias of a linear layer, valid while this object lives.
+    func bias(_ linear: Linear) -> UnsafePointer<Float> {
+        UnsafeRawPointer(memory.baseAddress + linear.bias).assumingMemoryBound(to: Float.self)
     }
 }

@@ -76,7 +76,7 @@ struct RoundedLayers: BertLayers, @unchecked Sendable {
         into y: UnsafeMutablePointer<Float>? = nil, rounded: UnsafeMutablePointer<UInt16>? = nil
     ) {
         ek_linear_bf16(
-            x, rows, linear.input, packed.pointer(linear, of: UInt16.self), weights.pointer(linear.bias), linear.output,
+            x, rows, linear.input, packed.pointer(linear, of: UInt16.self), packed.bias(linear), linear.output,
             activation, residual, y, rounded)
     }
 

@@ -110,8 +110,7 @@ struct AttentionGapTests {
     func rounded(item: Case) {
         for scale in [1.0, 3.0] {
             var head = AttentionKernelTests.Head(length: item.rows, size: item.size, scale: scale)
-            let values = NumericsTests.rounded(head.values)
-            head.values = widened(values)
+            let values = head.round()
             let expected = item.starts.map { head.without($0..<$0 + item.width) }
             onEveryLevel { name in
                 for (gap, context) in bf16(values, stride: head.stride, item).enumerated() {
@@ -125,8 +124,8 @@ struct AttentionGapTests {
 
     @Test("A gap's result is the same bits whichever gaps are beside it, in parts as in one piece", arguments: cases)
     func independent(item: Case) {
-        let head = AttentionKernelTests.Head(length: item.rows, size: item.size)
-        let values = NumericsTests.rounded(head.values)
+        var head = AttentionKernelTests.Head(length: item.rows, size: item.size)
+        let values = head.round()
         onEveryLevel { name in
             let (whole, wholeRounded) = (f32(head, item), bf16(values, stride: head.stride, item))
             for (gap, start) in item.starts.enumerated() {
@@ -170,6 +169,18 @@ struct AttentionGapTests {
                 #expect((Double(context[0][5 * 10 + d]) - value).magnitude < 1e-3, "\(name)")
             }
             #expect(context[1][5 * 10].isNaN, "\(name)")
+        }
+    }
+
+    @Test("A key outside of the gap whose score is NaN spoils all or counts for nothing", arguments: [0, 5, 12, 13, 14, 15, 16, 20])
+    func noScore(place: Int) {
+        let item = Case(rows: 21, size: 8, first: 6, width: 5, starts: [6])
+        var head = RoundedKernelTests.lastKey
+        head.values[place * head.stride + 8] = .nan
+        let values = head.round()
+        onEveryLevel { name in
+            let value = widened(bf16(values, stride: head.stride, item)[0])[0]
+            #expect(value.isNaN || value == 2, "\(name) \(value)")
         }
     }
 }

@@ -37,6 +37,17 @@ struct AttentionKernelTests {
             return context
         }
 
+        /// The numbers in bf16, queries as attention in bf16 takes them; this becomes what they stand for.
+        mutating func round() -> [UInt16] {
+            let scale = ek_query_scale_bf16(size)
+            let queries = (0..<length).flatMap { row in (0..<size).map { row * stride + $0 } }
+            for place in queries { values[place] *= scale }
+            let rounded = NumericsTests.rounded(values)
+            values = widened(rounded)
+            for place in queries { values[place] /= scale }
+            return rounded
+        }
+
         /// The same without some rows.
         func without(_ gap: Range<Int>) -> Head {
             var result = Head(length: length - gap.count, size: size)

@@ -96,30 +96,17 @@ struct RoundedKernelTests {
         "attention on bf16 agrees with Double to the rounding of its weights, in parts as in one piece",
         arguments: [
             (1, 64), (2, 1), (3, 7), (5, 8), (17, 64), (31, 24), (33, 32), (64, 64), (239, 20), (240, 64), (241, 9),
-            (481, 64),
+            (481, 64), (801, 40),
         ])
     func attention(length: Int, size: Int) {
         for scale in [1.0, 3.0] {
-            let head = AttentionKernelTests.Head(length: length, size: size, scale: scale)
-            var plain = head
-            let values = rounded(head.values)
-            plain.values = widened(values)
+            var head = AttentionKernelTests.Head(length: length, size: size, scale: scale)
+            let values = head.round()
             onEveryLevel { name in
-                func result(_ range: Range<Int>) -> [UInt16] {
-                    var context = [UInt16](repeating: 77, count: length * (size + 2))
-                    var scratch = [Float](repeating: .nan, count: ek_attention_scratch_bf16(length, size))
-                    values.withUnsafeBufferPointer { buffer in
-                        let query = buffer.baseAddress!
-                        ek_attention_bf16(
-                            query, query + size, query + 2 * size, head.stride, length, size, range.lowerBound,
-                            range.upperBound, &context, size + 2, &scratch)
-                    }
-                    return context
-                }
-                let whole = result(0..<length)
+                let whole = attention(values, head, 0..<length)
                 let found = widened(whole)
                 for row in [0, length / 2, length - 1] {
-                    for (column, exact) in plain.expected(row).enumerated() {
+                    for (column, exact) in head.expected(row).enumerated() {
                         let difference = (Double(found[row * (size + 2) + column]) - exact).magnitude
                         #expect(difference <= 1e-2 * 3 * scale, "\(name) \(row) \(column): \(difference)")
                         // Nearly all of them are far closer: two roundings to 8 bits.
@@ -129,13 +116,104 @@ struct RoundedKernelTests {
                     #expect(whole[row * (size + 2) + size] == 77, "\(name)")
                 }
                 let (first, end) = (length / 3, length - length / 4)
-                let part = result(first..<end)
+                let part = attention(values, head, first..<end)
                 #expect(
                     Array(part[first * (size + 2)..<end * (size + 2)])
                         == Array(whole[first * (size + 2)..<end * (size + 2)]),
                     "\(name)")
             }
         }
+    }
+
+    @Test(
+        "scores that rise and fall by thousands, within a tile of keys and from one to the next, lose nobody's weight",
+        arguments: [5, 130, 401, 1000])
+    func risingScores(length: Int) {
+        for (rise, name) in [(1.0, "rising"), (-1.0, "falling")] {
+            var head = AttentionKernelTests.Head(length: length, size: 8)
+            for row in 0..<length {
+                let step = Float(rise) * Float(row - length / 2) / 2
+                for d in 0..<8 {
+                    // A third of the queries meet the keys' scores upside down, a third meet hardly any difference.
+                    head.values[row * head.stride + d] = [4, -4, 0.01][row % 3]
+                    head.values[row * head.stride + 8 + d] += step
+                }
+            }
+            let values = head.round()
+            onEveryLevel { level in
+                let context = widened(attention(values, head, 0..<length))
+                for row in 0..<length {
+                    for (d, exact) in head.expected(row).enumerated() {
+                        let difference = (Double(context[row * 10 + d]) - exact).magnitude
+                        #expect(difference <= 1e-2 * (exact.magnitude + 1), "\(level) \(name) \(row): \(difference)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("NaN in a query spoils that query, infinite scores no other, and large ones neither overflow nor vanish")
+    func specialScores() {
+        for length in [3, 17, 450] {
+            var head = AttentionKernelTests.Head(length: length, size: 8)
+            head.values[2 * head.stride] = .nan
+            head.values[head.stride] = .infinity
+            let values = rounded(head.values)
+            var large = AttentionKernelTests.Head(length: length, size: 8, scale: 1e3)
+            large.values[0] = 1e4
+            let largeValues = large.round()
+            let expected = large.expected(0)
+            onEveryLevel { name in
+                let context = widened(attention(values, head, 0..<length))
+                for row in [0, 2, length - 1] {
+                    #expect(context[row * 10..<row * 10 + 8].allSatisfy { $0.isNaN } == (row == 2), "\(name) \(row)")
+                }
+                for (d, value) in widened(attention(largeValues, large, 0..<length)).prefix(8).enumerated() {
+                    #expect((Double(value) - expected[d]).magnitude <= 1e-2 * 1e3, "\(name) \(value)")
+                }
+            }
+        }
+    }
+
+    @Test("a key whose score is NaN spoils all or counts for nothing, whichever of a step it is", arguments: 0..<11)
+    func noScore(place: Int) {
+        var head = Self.lastKey
+        head.values[place * head.stride + 8] = .nan
+        let values = head.round()
+        head.values[place * head.stride + 16] = .nan
+        let spoiled = rounded(head.values)
+        onEveryLevel { name in
+            let value = widened(attention(values, head, 0..<1))[1]
+            #expect(value.isNaN || value == 2, "\(name) \(value)")
+            #expect(widened(attention(spoiled, head, 0..<1))[0].isNaN, "\(name)")
+        }
+    }
+
+    /// Key 11 has all the weight and the value 2, the others have 1.
+    static var lastKey: AttentionKernelTests.Head {
+        var head = AttentionKernelTests.Head(length: 21, size: 8)
+        for row in 0..<21 {
+            for d in 0..<8 {
+                head.values[row * head.stride + d] = 1
+                head.values[row * head.stride + 8 + d] = row == 11 ? 50 : 0
+                head.values[row * head.stride + 16 + d] = row == 11 ? 2 : 1
+            }
+        }
+        return head
+    }
+
+    /// Rows `range` of the context of rounded numbers, `size + 2` apart; 77 in the others.
+    private func attention(_ values: [UInt16], _ head: AttentionKernelTests.Head, _ range: Range<Int>) -> [UInt16] {
+        let (length, size) = (head.length, head.size)
+        var context = [UInt16](repeating: 77, count: length * (size + 2))
+        var scratch = [Float](repeating: .nan, count: ek_attention_scratch_bf16(length, size))
+        values.withUnsafeBufferPointer { buffer in
+            let query = buffer.baseAddress!
+            ek_attention_bf16(
+                query, query + size, query + 2 * size, head.stride, length, size, range.lowerBound, range.upperBound,
+                &context, size + 2, &scratch)
+        }
+        return context
     }
 
     @Test("layer norm on bf16 is the f32 one, rounded")

@@ -94,8 +94,8 @@ void ek_attention_gaps_f32(const float *query, const float *key, const float *va
                            size_t head_size, const ek_gaps *gaps, size_t first, size_t end, float *context,
                            size_t context_stride, float *scratch);
 
-// bfloat16: products of numbers rounded to 8 bits of precision, summed in f32. Softmax, activations and norms are in
-// f32.
+// bfloat16: products of numbers rounded to 8 bits of precision, summed in f32. Activations and norms are in f32, and the softmax
+// but for its numerators.
 
 /// The upper half of a float.
 typedef uint16_t ek_bf16;
@@ -111,8 +111,8 @@ static inline float ek_from_bf16(ek_bf16 x) {
     union { uint32_t bits; float x; } u = {(uint32_t)x << 16};
     return u.x;
 }
-/// Whether the level in use on this thread has bf16 kernels of its own: avx512 on a CPU with AVX512-BF16, and scalar,
-/// whose plain loops all other levels and CPUs run.
+/// Whether the level in use on this thread has bf16 kernels of its own: avx512 on a CPU with AVX512-BF16 and -VBMI, and
+/// scalar, whose plain loops all other levels and CPUs run.
 int ek_has_bf16(void);
 /// y[i] = x[i], rounded.
 void ek_round_bf16(const float *x, size_t n, ek_bf16 *y);
@@ -134,15 +134,23 @@ void ek_pack_bf16(const float *weights, size_t out, size_t in, ek_bf16 *packed);
 void ek_linear_bf16(const ek_bf16 *x, size_t rows, size_t in, const ek_bf16 *packed, const float *bias, size_t out,
                     ek_activation kind, const float *residual, float *y, ek_bf16 *rounded);
 
+/// What ek_attention_bf16 takes a query multiplied by, so that a difference of 128 between two scores makes one weight twice the
+/// other: 128 / ln 2 / sqrt(head_size). Best done to the weights that make queries, before these are rounded.
+static inline float ek_query_scale_bf16(size_t head_size) {
+    return 128 * 1.44269504f / __builtin_sqrtf((float)head_size);
+}
+/// Keys whose weights are in memory together.
+#define EK_KEY_TILE_BF16 400
 /// Floats of scratch memory that ek_attention_bf16 needs.
 static inline size_t ek_attention_scratch_bf16(size_t length, size_t head_size) {
-    return (length + 56) * ((head_size + 31) / 32 * 32) + EK_KEY_TILE * 32;
+    return (length + 56) * ((head_size + 31) / 32 * 32) + (EK_KEY_TILE_BF16 / 2 + 8) * 32;
 }
 static inline size_t ek_attention_gaps_scratch_bf16(size_t rows, size_t head_size) {
-    return (rows + 120) * ((head_size + 31) / 32 * 32) + 2 * EK_KEY_TILE * 32;
+    return (rows + 120) * ((head_size + 31) / 32 * 32) + (EK_KEY_TILE + EK_KEY_TILE_BF16 + 16) * 32;
 }
-/// ek_attention_f32 on rounded numbers: those given, the numerators of the softmax (not the sum that they are divided
-/// by), and the context. Strides are in numbers. Fastest where `scratch` is aligned to 64 bytes.
+/// ek_attention_f32 on rounded numbers: those given, queries multiplied by ek_query_scale_bf16, the numerators of the softmax
+/// (in plain loops; else their exponents to base 2 are rounded to 1/128 as well), and the context. A NaN in a query or a value
+/// comes out; a key whose score is NaN may count for nothing. Strides are in numbers. Fastest where `scratch` is aligned to 64 bytes.
 void ek_attention_bf16(const ek_bf16 *query, const ek_bf16 *key, const ek_bf16 *value, size_t stride, size_t length,
                        size_t head_size, size_t first, size_t end, ek_bf16 *context, size_t context_stride,
                        float *scratch);

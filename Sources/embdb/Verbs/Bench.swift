@@ -169,7 +169,7 @@ struct BenchEmbed: ParsableCommand {
     @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.", completion: .directory)
     var dictionaries: String?
     @Option(help: "Tokens a cell (default: the model's maximum).") var length: Int?
-    @Option(help: "f32, or bf16 for CPUs with AVX512-BF16.") var precision = EmbeddingPrecision.f32
+    @Option(help: "f32, or bf16 for CPUs with AVX512-BF16 and -VBMI.") var precision = EmbeddingPrecision.f32
     @Option(help: "all layers, or those needed for second-to-last.") var layers = Layers.needed
     @Option(help: "Seed of the tokens.") var seed: UInt64 = 0
     @OptionGroup var output: OutputOptions

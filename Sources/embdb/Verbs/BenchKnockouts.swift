@@ -14,7 +14,7 @@ struct BenchKnockouts: ParsableCommand {
     @Option(help: "Folder of the dictionaries, if not in the model's folder or beside it.", completion: .directory)
     var dictionaries: String?
     @Option(help: "Tokens of the cell (default: the model's maximum).") var length: Int?
-    @Option(help: "f32, or bf16 for CPUs with AVX512-BF16.") var precision = EmbeddingPrecision.f32
+    @Option(help: "f32, or bf16 for CPUs with AVX512-BF16 and -VBMI.") var precision = EmbeddingPrecision.f32
     @Option(help: "So many deletions or a few more, evenly spaced by groups that share work, are embedded and timed.")
     var verify = 64
     @Option(help: "Seed of the tokens.") var seed: UInt64 = 0

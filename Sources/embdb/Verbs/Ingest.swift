@@ -28,7 +28,7 @@ struct Ingest: ParsableCommand {
     @Option(help: "Hidden layer: last (better in the default model) or second-to-last (default: second-to-last).")
     var embed: EmbeddingLayer?
     @Option(help: "cls or mean (default: mean for V1, cls for V2).") var pool: EmbeddingPooling?
-    @Option(help: "f32, or bf16 for CPUs with AVX512-BF16.") var precision =
+    @Option(help: "f32, or bf16 for CPUs with AVX512-BF16 and -VBMI.") var precision =
         EmbeddingPrecision.f32
     @Option(help: "Gene embeddings also for the cells of each value of this obs column.") var groupGenesBy: String?
     @Option(help: "Cells whose ids are there already: error, skip or replace.")
