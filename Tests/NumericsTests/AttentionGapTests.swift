@@ -172,7 +172,9 @@ struct AttentionGapTests {
         }
     }
 
-    @Test("A key outside of the gap whose score is NaN spoils all or counts for nothing", arguments: [0, 5, 12, 13, 14, 15, 16, 20])
+    @Test(
+        "A key outside of the gap whose score is NaN spoils all or counts for nothing",
+        arguments: [0, 5, 12, 13, 14, 15, 16, 20])
     func noScore(place: Int) {
         let item = Case(rows: 21, size: 8, first: 6, width: 5, starts: [6])
         var head = RoundedKernelTests.lastKey
