@@ -1,4 +1,4 @@
-// softmax(Q Kᵀ / √d) V of one head on bf16 numbers: attention_kernels.h with two numbers a lane. The file that includes
+// softmax(Q Kᵀ / √d) V of one head on bf16 numbers, by tiles as in attention_kernels.h, two numbers a lane. The file that includes
 // this one defines what linear_bf16_kernels.h asks for, and
 //   v_store_words(p, v),
 //   v_load_pairs(p, n), v_store_pairs(p, v, n): the first n of 32 numbers as 16 pairs; those loaded behind them are 0,
@@ -188,8 +188,8 @@ EK_INLINE void bf16_weigh_keys(const bf16_tile *tile, size_t key, bf16_softmax *
                        weights + j / 2 * BF16_QUERIES + v * LANES, softmax->sums + v);
 }
 
-// Rows behind the last key are zeros, whose scores would be as large as 0. Not inline: called once a cell, and the registers are
-// others'.
+// Rows behind the last key are zeros, whose scores would be as large as 0. Not inline: that is once for a
+// tile of queries, and its registers are others'.
 static __attribute__((noinline)) void bf16_forget(float *scores, size_t count, vf *largest) {
     for (int v = 0; v < BF16_VECTORS; v++) {
         largest[v] = (vf)-FLT_MAX;

@@ -60,6 +60,8 @@ final class PackedWeights: @unchecked Sendable {
             let matrix = weights.pointer(pair.weight)
             switch precision {
             case .f32: ek_pack_f32(matrix, linear.output, linear.input, place.assumingMemoryBound(to: Float.self))
+            case .bf16 where queries == 0:
+                ek_pack_bf16(matrix, linear.output, linear.input, place.assumingMemoryBound(to: UInt16.self))
             case .bf16:
                 let scale = ek_query_scale_bf16(weights.configuration.headSize)
                 var scaled = Array(UnsafeBufferPointer(start: matrix, count: linear.output * linear.input))

@@ -6,7 +6,8 @@
 
 // SIMD kernels. One dispatch table is filled once at run time with the best level that the CPU has;
 // EMBDB_SIMD=scalar|avx2|avx512|neon in the environment lowers it. Within a level results are bit-equal from run
-// to run and do not depend on how many rows are passed at once; between levels they differ in the last bits.
+// to run and do not depend on how many rows are passed at once; between levels they differ in the last bits of their
+// precision.
 
 typedef enum { EK_SCALAR = 0, EK_AVX2 = 1, EK_AVX512 = 2, EK_NEON = 3, EK_LAST = EK_NEON } ek_level;
 

@@ -1,6 +1,6 @@
 internal import CellTransformer
 
-/// The numbers that a model's matrix products are computed from. Sums, softmax, layer norm and what layers add to one
+/// The numbers that a model's matrix products are computed from. Sums, layer norm and what layers add to one
 /// another are f32 in all of them, and so are embeddings in the database.
 public enum EmbeddingPrecision: String, Sendable, CaseIterable {
     /// 32 bits.
