@@ -22,8 +22,10 @@ struct TerminalTests {
                 guard !command.hasEnded, command.seconds < 100 else { break }
                 usleep(20_000)
             }
-            let number = try String(contentsOfFile: process, encoding: .utf8).trimmingCharacters(in: .newlines)
-            if !command.hasEnded { kill(try #require(pid_t(number)), SIGINT) }
+            if !command.hasEnded {
+                let number = try String(contentsOfFile: process, encoding: .utf8).trimmingCharacters(in: .newlines)
+                kill(try #require(pid_t(number)), SIGINT)
+            }
         }
         return lines(try command.wait(timeLimit: 120).stdout)
     }
@@ -62,7 +64,7 @@ struct TerminalTests {
         "progress is one line that fits, with counts, rate and time left; Ctrl-C leaves the error as the last line",
         .enabled(if: isPossible, "skipped: there is no /usr/bin/script"))
     func progress() throws {
-        // Much slower than the two seconds after which something is drawn, also where a core is twice as fast.
+        // An ingest takes far more than the two seconds after which it is drawn, also where a core is twice as fast.
         let bench = try Workbench(.init(layers: 10, hidden: 512, feedForward: 2048))
         let cells = Workbench.fixture("cells")
         for columns in [40, 100] {
